@@ -1,0 +1,44 @@
+# Everything a developer, an operator's laptop and CI run. `make help` lists it.
+UV_VERSION := 0.13.8
+UV := .venv/bin/uv
+RUN := .venv/bin/
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format lock bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.installed: pyproject.toml uv.lock
+	@test -x $(UV) || (echo "installing: virtual environment" && python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION))
+	@echo "installing: packages of uv.lock"
+	@$(UV) sync --frozen
+	@touch $@
+
+install: .venv/.installed ## the virtual environment, from uv.lock
+
+run: install ## the whole service on real parts; ARGS="--port 8080 --quarantine …"
+	@exec $(RUN)media run $(ARGS)
+
+test: install ## the whole suite on real parts; ARGS="-k name" for some of it
+	@exec $(RUN)pytest $(ARGS)
+
+check: install ## format, lint, types, import contracts, lock file
+	$(RUN)ruff format --check .
+	$(RUN)ruff check .
+	$(RUN)mypy
+	$(RUN)lint-imports
+	$(UV) lock --check
+
+format: install ## rewrite the code in the house format
+	$(RUN)ruff format .
+	$(RUN)ruff check --fix .
+
+lock: install ## take newer packages into uv.lock
+	$(UV) lock --upgrade
+
+bench: install ## how fast it is, side by side
+	$(RUN)python -m tests.bench
+
+clean: ## remove the virtual environment and the local stack's data
+	rm -rf .venv .media

@@ -1,0 +1,5 @@
+"""`python -m app` is `media`."""
+
+from app.cli import main
+
+main()

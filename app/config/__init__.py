@@ -1,0 +1,105 @@
+"""Settings: read once from a mapping, complete or refused in one sentence.
+
+Sole reader of the environment. A process asks for the settings of its role; everything that is missing or wrong is
+said together, and nothing secret has a default.
+"""
+
+import os
+from collections.abc import Mapping
+
+from app.config.reader import Reader
+from app.config.structs import (
+    ApiSettings,
+    BearerKeys,
+    Bus,
+    Identity,
+    MigrateSettings,
+    ProvisionSettings,
+    Storage,
+    UploadPolicy,
+    WorkerSettings,
+)
+from app.config.variables import VARIABLES
+
+__all__ = [
+    "VARIABLES",
+    "ApiSettings",
+    "BearerKeys",
+    "Bus",
+    "Identity",
+    "MigrateSettings",
+    "ProvisionSettings",
+    "Storage",
+    "UploadPolicy",
+    "WorkerSettings",
+    "api_settings",
+    "environment",
+    "migrate_settings",
+    "provision_settings",
+    "worker_settings",
+]
+
+
+def api_settings(environment: Mapping[str, str] = os.environ) -> ApiSettings:
+    """Settings of `media api`. Raises Misconfigured with everything that is missing or wrong."""
+    read = Reader(environment, "api")
+    settings = ApiSettings(
+        database_url=read.text("DATABASE_URL"),
+        storage=read.storage(),
+        storage_public_url=read.storage_public_url(),
+        uploader=read.identity("MINIO_UPLOAD"),
+        downloader=read.identity("MINIO_DOWNLOAD"),
+        bus=read.bus(),
+        media_public_url=read.url("MEDIA_PUBLIC_URL").rstrip("/"),
+        bearer=read.bearer(),
+        public_token_secret=read.key("PUBLIC_TOKEN_SECRET"),
+        public_token_ttl_seconds=read.whole_number("PUBLIC_TOKEN_TTL_SECONDS"),
+        download_url_ttl_seconds=read.whole_number("DOWNLOAD_URL_TTL_SECONDS", at_most=7 * 86_400),
+        upload_policy=read.upload_policy(),
+        log_level=read.log_level(),
+    )
+    read.finish()
+    return settings
+
+
+def worker_settings(environment: Mapping[str, str] = os.environ) -> WorkerSettings:
+    """Settings of `media worker`. Raises Misconfigured with everything that is missing or wrong."""
+    read = Reader(environment, "worker")
+    settings = WorkerSettings(
+        database_url=read.text("DATABASE_URL"),
+        storage=read.storage(),
+        bus=read.bus(),
+        sweep_interval_seconds=read.whole_number("SWEEP_INTERVAL_SECONDS"),
+        grace_seconds=read.whole_number("SWEEP_GRACE_SECONDS"),
+        log_level=read.log_level(),
+    )
+    read.finish()
+    return settings
+
+
+def migrate_settings(environment: Mapping[str, str] = os.environ) -> MigrateSettings:
+    """Settings of `media migrate`. Raises Misconfigured with everything that is missing or wrong."""
+    read = Reader(environment, "migrate")
+    settings = MigrateSettings(database_url=read.text("DATABASE_URL"), log_level=read.log_level())
+    read.finish()
+    return settings
+
+
+def provision_settings(environment: Mapping[str, str] = os.environ) -> ProvisionSettings:
+    """Settings of `media provision`, the only process that holds the storage's root credentials."""
+    read = Reader(environment, "provision")
+    settings = ProvisionSettings(
+        storage=read.storage(),
+        root=Identity(read.text("MINIO_ROOT_USER"), read.text("MINIO_ROOT_PASSWORD")),
+        uploader=read.identity("MINIO_UPLOAD"),
+        downloader=read.identity("MINIO_DOWNLOAD"),
+        bus=read.bus(),
+        log_level=read.log_level(),
+    )
+    read.finish()
+    return settings
+
+
+def environment() -> dict[str, str]:
+    """A copy of the process's environment, for the processes that `media run` starts."""
+    return dict(os.environ)

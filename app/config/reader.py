@@ -1,0 +1,129 @@
+"""Reads variables one by one and says at the end, in one sentence, all that is missing or wrong."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from app.config.structs import BearerKeys, Bus, Identity, Storage, UploadPolicy
+from app.config.variables import VARIABLES
+from app.errors import Misconfigured
+
+_VARIABLES: Final = {variable.name: variable for variable in VARIABLES}
+_MIN_KEY_BYTES: Final = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
+
+
+class Reader:
+    """Reads what one role needs. A missing or wrong variable yields a placeholder until `finish` raises."""
+
+    def __init__(self, environment: Mapping[str, str], role: str) -> None:
+        self._environment = environment
+        self._role = role
+        self._missing: list[str] = []
+        self._wrong: list[str] = []
+
+    def finish(self) -> None:
+        """Raise Misconfigured if anything was missing or wrong."""
+        if self._missing or self._wrong:
+            raise Misconfigured(self._missing, self._wrong)
+
+    def optional(self, name: str) -> str | None:
+        if self._role not in _VARIABLES[name].roles.split():
+            raise AssertionError(f"{name} is not declared for {self._role}")
+        return self._environment.get(name, "").strip() or None
+
+    def text(self, name: str) -> str:
+        value = self.optional(name) or _VARIABLES[name].default
+        if value is None:
+            self._missing.append(name)
+        return value or ""
+
+    def key(self, name: str) -> str:
+        value = self.text(name)
+        if value and len(value.encode()) < _MIN_KEY_BYTES:
+            self._wrong.append(f"{name} is shorter than {_MIN_KEY_BYTES} bytes")
+        return value
+
+    def whole_number(self, name: str, *, at_least: int = 1, at_most: int = 2**31 - 1) -> int:
+        value = self.text(name)
+        if value.isascii() and value.isdigit() and at_least <= int(value) <= at_most:
+            return int(value)
+        self._wrong.append(f"{name} is not a whole number from {at_least} to {at_most}")
+        return at_least
+
+    def switch(self, name: str) -> bool:
+        value = self.text(name).lower()
+        if value not in ("true", "false"):
+            self._wrong.append(f"{name} is neither true nor false")
+        return value == "true"
+
+    def url(self, name: str) -> str:
+        value = self.text(name)
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query):
+            self._wrong.append(f"{name} is not an http or https URL")
+        return value
+
+    def types(self, name: str) -> frozenset[str]:
+        return frozenset(part.strip().lower() for part in self.text(name).split(",") if part.strip())
+
+    def log_level(self) -> str:
+        value = self.text("LOG_LEVEL").upper()
+        if value not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            self._wrong.append("LOG_LEVEL is none of DEBUG, INFO, WARNING, ERROR")
+            return logging.getLevelName(logging.INFO)
+        return value
+
+    def identity(self, prefix: str) -> Identity:
+        return Identity(self.text(f"{prefix}_ACCESS_KEY"), self.text(f"{prefix}_SECRET_KEY"))
+
+    def storage(self) -> Storage:
+        endpoint = self.text("MINIO_ENDPOINT")
+        if "/" in endpoint:
+            self._wrong.append("MINIO_ENDPOINT is not host:port")
+        bucket_media = self.text("MINIO_BUCKET_MEDIA")
+        return Storage(
+            endpoint=endpoint,
+            secure=self.switch("MINIO_SECURE"),
+            region=self.text("MINIO_REGION"),
+            worker=self.identity("MINIO"),
+            bucket_media=bucket_media,
+            bucket_invoices=self.text("MINIO_BUCKET_INVOICES"),
+            bucket_incoming=self.optional("MINIO_BUCKET_INCOMING") or bucket_media,
+        )
+
+    def storage_public_url(self) -> str:
+        """Clients' address of the storage: scheme and host alone, as a signature covers no path prefix."""
+        if self.optional("MINIO_PUBLIC_URL") is None:
+            scheme = "https" if self.switch("MINIO_SECURE") else "http"
+            return f"{scheme}://{self._environment.get('MINIO_ENDPOINT', '')}"
+        value = self.url("MINIO_PUBLIC_URL").rstrip("/")
+        if urlsplit(value).path:
+            self._wrong.append("MINIO_PUBLIC_URL has a path, and storage is signed without one")
+        return value
+
+    def bus(self) -> Bus:
+        return Bus(url=self.text("NATS_URL"), credentials_file=self.optional("NATS_CREDENTIALS_FILE"))
+
+    def bearer(self) -> BearerKeys:
+        names = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
+        given = [name for name in names if self.optional(name)]
+        if not given:
+            self._missing.append("one of JWT_SECRET, JWT_PUBLIC_KEY and JWT_JWKS_URL")
+        if len(given) > 1:
+            self._wrong.append(f"{' and '.join(given)} exclude one another")
+        return BearerKeys(
+            secret=self.key("JWT_SECRET") if "JWT_SECRET" in given else None,
+            public_key=self.optional("JWT_PUBLIC_KEY"),
+            jwks_url=self.url("JWT_JWKS_URL") if "JWT_JWKS_URL" in given else None,
+            audience=self.text("JWT_AUDIENCE"),
+            issuer=self.text("JWT_ISSUER"),
+        )
+
+    def upload_policy(self) -> UploadPolicy:
+        return UploadPolicy(
+            max_file_size_bytes=self.whole_number("MAX_FILE_SIZE_MB", at_most=5 * 1024 * 1024) * 1024 * 1024,
+            allowed_types=self.types("ALLOWED_IMAGE_TYPES") | self.types("ALLOWED_DOCUMENT_TYPES"),
+            url_ttl_seconds=self.whole_number("UPLOAD_URL_TTL_SECONDS", at_most=7 * 86_400),
+            grace_seconds=self.whole_number("SWEEP_GRACE_SECONDS"),
+        )

@@ -1,0 +1,108 @@
+"""What each process is told: frozen structs whose repr shows no secret."""
+
+import msgspec
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """An access key of the storage. Its repr hides the secret, so that no traceback or log can show it."""
+
+    access_key: str
+    secret_key: str
+
+    def __repr__(self) -> str:
+        return f"Identity({self.access_key!r})"
+
+
+class Storage(msgspec.Struct, frozen=True):
+    """Where the bytes are: one address for us, one for clients, and the buckets."""
+
+    endpoint: str
+    secure: bool
+    region: str
+    worker: Identity
+    bucket_media: str
+    bucket_invoices: str
+    bucket_incoming: str
+
+    @property
+    def quarantine(self) -> bool:
+        """Uploads land in a bucket of their own and are copied, instead of being served from where they land."""
+        return self.bucket_incoming != self.bucket_media
+
+
+class Bus(msgspec.Struct, frozen=True):
+    url: str
+    credentials_file: str | None
+
+    def __repr__(self) -> str:
+        return "Bus(…)"
+
+
+class BearerKeys(msgspec.Struct, frozen=True):
+    """What bearer tokens are checked with: exactly one of the three keys is set."""
+
+    secret: str | None
+    public_key: str | None
+    jwks_url: str | None
+    audience: str
+    issuer: str
+
+    def __repr__(self) -> str:
+        return f"BearerKeys(audience={self.audience!r}, issuer={self.issuer!r})"
+
+
+class UploadPolicy(msgspec.Struct, frozen=True):
+    """What may be asked for."""
+
+    max_file_size_bytes: int
+    allowed_types: frozenset[str]
+    url_ttl_seconds: int
+    grace_seconds: int
+
+
+class ApiSettings(msgspec.Struct, frozen=True):
+    database_url: str
+    storage: Storage
+    storage_public_url: str
+    uploader: Identity
+    downloader: Identity
+    bus: Bus
+    media_public_url: str
+    bearer: BearerKeys
+    public_token_secret: str
+    public_token_ttl_seconds: int
+    download_url_ttl_seconds: int
+    upload_policy: UploadPolicy
+    log_level: str
+
+    def __repr__(self) -> str:
+        return "ApiSettings(…)"
+
+
+class WorkerSettings(msgspec.Struct, frozen=True):
+    database_url: str
+    storage: Storage
+    bus: Bus
+    sweep_interval_seconds: int
+    grace_seconds: int
+    log_level: str
+
+    def __repr__(self) -> str:
+        return "WorkerSettings(…)"
+
+
+class MigrateSettings(msgspec.Struct, frozen=True):
+    database_url: str
+    log_level: str
+
+    def __repr__(self) -> str:
+        return "MigrateSettings(…)"
+
+
+class ProvisionSettings(msgspec.Struct, frozen=True):
+    storage: Storage
+    root: Identity
+    uploader: Identity
+    downloader: Identity
+    bus: Bus
+    log_level: str

@@ -1,0 +1,68 @@
+"""Every environment variable of the service, once. README's settings table is held against this by a test."""
+
+from typing import Final
+
+import msgspec
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """One row of the settings table.
+
+    `roles` are the processes that read it. `default` is its value when unset; `unset` says what happens instead where
+    it may stay unset. With neither it is required.
+    """
+
+    name: str
+    description: str
+    roles: str
+    default: str | None = None
+    unset: str | None = None
+
+
+VARIABLES: Final = (
+    Variable("DATABASE_URL", "PostgreSQL connection string", "api worker migrate"),
+    Variable("MINIO_ENDPOINT", "Storage as the service reaches it, `host:port`", "api worker provision"),
+    Variable("MINIO_ACCESS_KEY", "The worker identity: finalizes, removes", "api worker provision"),
+    Variable("MINIO_SECRET_KEY", "Its secret", "api worker provision"),
+    Variable("MINIO_BUCKET_MEDIA", "Bucket that media are served from", "api worker provision"),
+    Variable("MINIO_BUCKET_INVOICES", "Bucket for invoices", "api worker provision"),
+    Variable(
+        "MINIO_BUCKET_INCOMING",
+        "Bucket where uploads land; another one than the media bucket chooses quarantine mode",
+        "api worker provision",
+        unset="the media bucket",
+    ),
+    Variable("MINIO_UPLOAD_ACCESS_KEY", "The uploader identity: signs PUT URLs", "api provision"),
+    Variable("MINIO_UPLOAD_SECRET_KEY", "Its secret", "api provision"),
+    Variable("MINIO_DOWNLOAD_ACCESS_KEY", "The downloader identity: signs GET URLs", "api provision"),
+    Variable("MINIO_DOWNLOAD_SECRET_KEY", "Its secret", "api provision"),
+    Variable("MINIO_ROOT_USER", "Storage's administrator; only `media provision` gets it", "provision"),
+    Variable("MINIO_ROOT_PASSWORD", "Its secret", "provision"),
+    Variable(
+        "MINIO_PUBLIC_URL", "Storage as clients reach it; this is what gets signed", "api", unset="`MINIO_ENDPOINT`"
+    ),
+    Variable("MINIO_REGION", "Region in signatures", "api worker provision", "us-east-1"),
+    Variable("MINIO_SECURE", "`true`: reach MINIO_ENDPOINT over TLS", "api worker provision", "false"),
+    Variable("MEDIA_PUBLIC_URL", "This API as clients reach it; links start with it", "api"),
+    Variable("NATS_URL", "NATS server, may carry user and password", "api worker provision"),
+    Variable("NATS_CREDENTIALS_FILE", "NATS credentials file (JWT and seed)", "api worker provision", unset="none"),
+    Variable("JWT_SECRET", "Key of HS256 bearer tokens; one of the three JWT keys is required", "api", unset="none"),
+    Variable("JWT_PUBLIC_KEY", "PEM public key of RS256, ES256 or EdDSA bearer tokens", "api", unset="none"),
+    Variable(
+        "JWT_JWKS_URL", "Where the keys of RS256, ES256 or EdDSA bearer tokens are published", "api", unset="none"
+    ),
+    Variable("JWT_AUDIENCE", "`aud` that bearer tokens must carry", "api"),
+    Variable("JWT_ISSUER", "`iss` that bearer tokens must carry", "api"),
+    Variable("PUBLIC_TOKEN_SECRET", "Key of the temporary tokens in download URLs, not the JWT key", "api"),
+    Variable("PUBLIC_TOKEN_TTL_SECONDS", "Life of those tokens", "api", "3600"),
+    Variable("UPLOAD_URL_TTL_SECONDS", "Life of a presigned PUT", "api", "600"),
+    Variable("DOWNLOAD_URL_TTL_SECONDS", "Life of a presigned GET", "api", "300"),
+    Variable("MAX_FILE_SIZE_MB", "Largest upload, in units of 1,048,576 bytes", "api", "10"),
+    Variable("ALLOWED_IMAGE_TYPES", "Image types that may be uploaded", "api", "image/jpeg,image/png,image/webp"),
+    Variable("ALLOWED_DOCUMENT_TYPES", "Document types that may be uploaded", "api", "application/pdf"),
+    Variable(
+        "SWEEP_INTERVAL_SECONDS", "How often a worker looks for uploads whose notification never came", "worker", "10"
+    ),
+    Variable("SWEEP_GRACE_SECONDS", "How long an upload may end after its URL has run out", "api worker", "3600"),
+    Variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "api worker migrate provision", "INFO"),
+)
