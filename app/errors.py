@@ -51,7 +51,7 @@ class UnsupportedBody(Refusal):
     def __init__(self, content_type: str) -> None:
         super().__init__(
             f"The body is {content_type[:80] or 'untyped'}, and this API takes application/json only. "
-            'Ask with POST /api/v1/media/upload {"file_name": "a.jpg", "mime_type": "image/jpeg", "file_size": 245678}, '
+            'Ask with POST /api/v1/media/upload {"file_name": "a.jpg", "mime_type": "image/jpeg", "file_size": 2456}, '
             "then send the file's bytes to the URL in `upload` of the answer."
         )
 

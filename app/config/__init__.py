@@ -70,7 +70,7 @@ def worker_settings(environment: Mapping[str, str] = os.environ) -> WorkerSettin
         storage=read.storage(),
         bus=read.bus(),
         sweep_interval_seconds=read.whole_number("SWEEP_INTERVAL_SECONDS"),
-        grace_seconds=read.whole_number("SWEEP_GRACE_SECONDS"),
+        grace_seconds=read.whole_number("UPLOAD_GRACE_SECONDS"),
         log_level=read.log_level(),
     )
     read.finish()

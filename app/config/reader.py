@@ -125,5 +125,5 @@ class Reader:
             max_file_size_bytes=self.whole_number("MAX_FILE_SIZE_MB", at_most=5 * 1024 * 1024) * 1024 * 1024,
             allowed_types=self.types("ALLOWED_IMAGE_TYPES") | self.types("ALLOWED_DOCUMENT_TYPES"),
             url_ttl_seconds=self.whole_number("UPLOAD_URL_TTL_SECONDS", at_most=7 * 86_400),
-            grace_seconds=self.whole_number("SWEEP_GRACE_SECONDS"),
+            grace_seconds=self.whole_number("UPLOAD_GRACE_SECONDS"),
         )

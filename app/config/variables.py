@@ -63,6 +63,6 @@ VARIABLES: Final = (
     Variable(
         "SWEEP_INTERVAL_SECONDS", "How often a worker looks for uploads whose notification never came", "worker", "10"
     ),
-    Variable("SWEEP_GRACE_SECONDS", "How long an upload may end after its URL has run out", "api worker", "3600"),
+    Variable("UPLOAD_GRACE_SECONDS", "How long after its URL has run out an upload may end", "api worker", "900"),
     Variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "api worker migrate provision", "INFO"),
 )

@@ -1,0 +1,1 @@
+"""The HTTP entrance: thin handlers, struct in, one step, struct out."""

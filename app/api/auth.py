@@ -1,0 +1,165 @@
+"""Who calls: bearer tokens (RFC 6750, RFC 7519) and the temporary tokens of download URLs. Importer of jwt, with
+local/tokens.
+
+The algorithm comes from configuration, never from the token.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import jwt
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from litestar.connection import ASGIConnection
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from litestar.types import ASGIApp
+
+from app.config import BearerKeys
+from app.errors import Misconfigured, NotAuthenticated
+
+_JWKS_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
+_DOWNLOAD_AUDIENCE: Final = "media-download"
+_LEEWAY_SECONDS: Final = 5
+_LONGEST_TOKEN: Final = 8_192
+_CHECKS: Final[dict[type[Exception], str]] = {
+    jwt.ExpiredSignatureError: "it has expired",
+    jwt.ImmatureSignatureError: "it is not valid yet",
+    jwt.InvalidAudienceError: "its audience is another one",
+    jwt.InvalidIssuerError: "its issuer is another one",
+    jwt.InvalidAlgorithmError: "its algorithm is another one",
+    jwt.InvalidSignatureError: "its signature does not match",
+    jwt.InvalidIssuedAtError: "its iat is no time in the past",
+    jwt.MissingRequiredClaimError: "a claim is missing (exp, sub, aud and iss are required)",
+}
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who calls, as the bearer token says it."""
+
+    id: UUID
+    roles: frozenset[str]
+    scopes: frozenset[str]
+    contexts: frozenset[str]
+
+    @property
+    def is_admin(self) -> bool:
+        return "admin" in self.roles
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    sub: UUID
+    roles: list[str] = []
+    scope: str = ""
+    contexts: list[str] = []
+
+
+class BearerTokens:
+    """Checks bearer tokens against the one configured key, or the configured JWKS."""
+
+    def __init__(self, keys: BearerKeys) -> None:
+        self._keys = keys
+        self._jwks = jwt.PyJWKClient(keys.jwks_url, cache_keys=True, timeout=5) if keys.jwks_url else None
+        self._fixed = _fixed_key(keys)
+
+    async def principal(self, token: str) -> Principal:
+        """Who holds this token. Raises NotAuthenticated with the check that failed."""
+        if len(token) > _LONGEST_TOKEN:
+            raise NotAuthenticated("it is too long")
+        try:
+            key, algorithm = self._fixed or await self._published_key(token)
+            payload = jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                audience=self._keys.audience,
+                issuer=self._keys.issuer,
+                leeway=_LEEWAY_SECONDS,
+                options={"require": ["exp", "sub", "aud", "iss"], "verify_sub": False},
+            )
+            claims = msgspec.convert(payload, _Claims)
+        except jwt.PyJWTError as error:
+            raise NotAuthenticated(_CHECKS.get(type(error), "it is no token of this service")) from error
+        except msgspec.ValidationError as error:
+            raise NotAuthenticated("sub is not a UUID, or roles, scope or contexts have another shape") from error
+        except (ValueError, TypeError, RecursionError, OverflowError) as error:
+            raise NotAuthenticated("it is no token of this service") from error
+        return Principal(
+            claims.sub, frozenset(claims.roles), frozenset(claims.scope.split()), frozenset(claims.contexts)
+        )
+
+    async def _published_key(self, token: str) -> tuple[Any, str]:
+        assert self._jwks is not None
+        # PyJWKClient fetches with blocking calls.
+        published = await asyncio.to_thread(self._jwks.get_signing_key_from_jwt, token)
+        algorithm = published.algorithm_name
+        if algorithm not in _JWKS_ALGORITHMS:
+            raise NotAuthenticated("its key is of a kind that is not accepted")
+        return published.key, algorithm
+
+
+class DownloadTokens:
+    """The temporary tokens of download URLs: for one media object and this purpose, under a key of their own."""
+
+    def __init__(self, secret: str, ttl_seconds: int) -> None:
+        self._secret = secret
+        self._ttl = timedelta(seconds=ttl_seconds)
+
+    def issue(self, media_id: UUID) -> str:
+        claims = {"aud": _DOWNLOAD_AUDIENCE, "sub": str(media_id), "exp": datetime.now(UTC) + self._ttl}
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def check(self, token: str, media_id: UUID) -> None:
+        """Raises NotAuthenticated unless the token was issued for this media object and still lives."""
+        if len(token) > _LONGEST_TOKEN:
+            raise NotAuthenticated("it is too long")
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=["HS256"],
+                audience=_DOWNLOAD_AUDIENCE,
+                options={"require": ["exp", "sub", "aud"]},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError) as error:
+            raise NotAuthenticated(_CHECKS.get(type(error), "it is no download token of this service")) from error
+        if claims["sub"] != str(media_id):
+            raise NotAuthenticated("it was issued for another media object")
+
+
+class BearerAuthentication(AbstractAuthenticationMiddleware):
+    """Every route asks for a bearer token, unless it says `exclude_from_auth`."""
+
+    def __init__(self, app: ASGIApp, tokens: BearerTokens) -> None:
+        super().__init__(app, exclude_from_auth_key="exclude_from_auth")
+        self._tokens = tokens
+
+    async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
+        principal = await bearer_principal(connection, self._tokens)
+        return AuthenticationResult(user=principal, auth=None)
+
+
+async def bearer_principal(connection: ASGIConnection[Any, Any, Any, Any], tokens: BearerTokens) -> Principal:
+    """The principal of the Authorization header. Raises NotAuthenticated."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NotAuthenticated("there is none; send the header Authorization: Bearer <token>")
+    return await tokens.principal(token.strip())
+
+
+def _fixed_key(keys: BearerKeys) -> tuple[Any, str] | None:
+    if keys.secret is not None:
+        return keys.secret, "HS256"
+    if keys.public_key is None:
+        return None
+    try:
+        public = load_pem_public_key(keys.public_key.encode())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Misconfigured([], ["JWT_PUBLIC_KEY is no PEM public key"]) from error
+    if isinstance(public, RSAPublicKey):
+        return public, "RS256"
+    return public, "ES256" if isinstance(public, EllipticCurvePublicKey) else "EdDSA"

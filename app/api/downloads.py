@@ -1,0 +1,53 @@
+"""Download: a redirect to a presigned GET, or its URL as JSON."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.status_codes import HTTP_302_FOUND
+
+from app.api.auth import bearer_principal
+from app.api.parts import Parts
+from app.api.problems import AnyRequest
+from app.flow.find_media import find_media, find_public_media
+from app.flow.grant_download import Disposition, PresignedDownload, grant_download
+from app.media import MediaObject
+
+# The link is a secret as long as it lives: no cache keeps it, no other site learns it.
+_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
+@get(
+    ["/api/v1/media/{media_id:uuid}/download", "/files/{media_id:uuid}", "/files/{media_id:uuid}/download"],
+    operation_id="downloadMedia",
+    tags=["downloads"],
+    exclude_from_auth=True,
+)
+async def download(
+    request: AnyRequest,
+    media_id: FromPath[UUID],
+    parts: NamedDependency[Parts],
+    token: Annotated[str | None, QueryParameter(description="temporary token of a public media object")] = None,
+    disposition: FromQuery[Disposition] = "attachment",
+) -> Response[PresignedDownload | None]:
+    """302 to a presigned GET; with `Accept: application/json` 200 and the URL. Takes a bearer or a temporary token."""
+    media = await _readable(request, media_id, parts, token)
+    link = grant_download(
+        media,
+        disposition=disposition,
+        ttl_seconds=parts.settings.download_url_ttl_seconds,
+        signer=parts.download_signer,
+    )
+    if "application/json" in request.headers.get("accept", "").lower():
+        return Response(link, headers=_HEADERS)
+    return Response(None, status_code=HTTP_302_FOUND, headers={**_HEADERS, "Location": link.url})
+
+
+async def _readable(request: AnyRequest, media_id: UUID, parts: Parts, token: str | None) -> MediaObject:
+    if token is not None and "authorization" not in request.headers:
+        parts.download_tokens.check(token, media_id)
+        return await find_public_media(media_id, database=parts.database)
+    caller = await bearer_principal(request, parts.bearer_tokens)
+    return await find_media(media_id, caller=caller.id, everything=caller.is_admin, database=parts.database)

@@ -1,0 +1,65 @@
+"""What the handlers work with, opened once for the process."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from app import database, event_bus, object_store
+from app.api.auth import BearerTokens, DownloadTokens
+from app.config import ApiSettings, Identity
+from app.database import Database
+from app.event_bus import EventBus
+from app.flow.find_media import Changes
+from app.object_store import ObjectStore
+from app.presign import Signer
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """Every part that a step may ask for."""
+
+    settings: ApiSettings
+    database: Database
+    object_store: ObjectStore
+    event_bus: EventBus
+    changes: Changes
+    upload_signer: Signer
+    download_signer: Signer
+    download_tokens: DownloadTokens
+    bearer_tokens: BearerTokens
+
+
+@contextlib.asynccontextmanager
+async def open_parts(settings: ApiSettings, bearer_tokens: BearerTokens) -> AsyncIterator[Parts]:
+    """Clients of every part. None needs to answer yet: a request that needs one that is away gets a 503."""
+    changes = Changes()
+    async with (
+        database.connect(settings.database_url) as connected_database,
+        object_store.connect(settings.storage, settings.storage.worker) as connected_store,
+        event_bus.connect(settings.bus) as connected_bus,
+    ):
+        listening = asyncio.create_task(database.listen(settings.database_url, "media_outbox", changes.heard))
+        try:
+            yield Parts(
+                settings=settings,
+                database=connected_database,
+                object_store=connected_store,
+                event_bus=connected_bus,
+                changes=changes,
+                upload_signer=_signer(settings, settings.uploader),
+                download_signer=_signer(settings, settings.downloader),
+                download_tokens=DownloadTokens(settings.public_token_secret, settings.public_token_ttl_seconds),
+                bearer_tokens=bearer_tokens,
+            )
+        finally:
+            listening.cancel()
+
+
+def _signer(settings: ApiSettings, identity: Identity) -> Signer:
+    return Signer(
+        base_url=settings.storage_public_url,
+        region=settings.storage.region,
+        access_key=identity.access_key,
+        secret_key=identity.secret_key,
+    )

@@ -1,0 +1,128 @@
+"""The messages in and out: their shapes, subjects and ids. Pure.
+
+Out: one event per change of state, in past tense, on stream MEDIA. A media object enters each state at most once, so
+the id of an event is derived from the object and the event type: whoever says it again says the same thing.
+In: the storage's bucket notifications on stream MINIO_EVENTS.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+from urllib.parse import unquote_plus
+from uuid import UUID, uuid5
+
+import msgspec
+
+from app.errors import NeverWorks
+from app.media import MediaObject, ObjectAddress
+
+MEDIA_STREAM: Final = "MEDIA"
+DEAD_STREAM: Final = "MEDIA_DEAD"
+DEAD_SUBJECT: Final = "media.dead"
+NOTIFICATION_STREAM: Final = "MINIO_EVENTS"
+NOTIFICATION_SUBJECT: Final = "minio.events"
+NOTIFICATION_DURABLE: Final = "media-finalize"
+
+SUBJECTS: Final = {
+    "MediaUploaded": "media.uploaded",
+    "MediaRejected": "media.rejected",
+    "MediaDeleted": "media.deleted",
+    "MediaExpired": "media.expired",
+}
+
+
+class MediaEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every event says: spec.md's fields first, additions after them."""
+
+    event_type: str
+    media_id: UUID
+    context_type: str | None
+    context_id: UUID | None
+    file_type: str
+    timestamp: datetime
+    event_id: UUID
+    mime_type: str
+    file_size: int
+    uploaded_by: UUID | None
+    rejection_reason: str | None = None
+
+
+class OutboxEntry(msgspec.Struct, frozen=True):
+    """An event as the outbox keeps it: the id, the type that chooses the subject, and the bytes to publish."""
+
+    event_id: UUID
+    event_type: str
+    payload: str
+
+
+def media_uploaded(media: MediaObject, at: datetime) -> OutboxEntry:
+    """The object is ready: its bytes were checked and may be downloaded."""
+    return _entry("MediaUploaded", media, at)
+
+
+def media_rejected(media: MediaObject, at: datetime, reason: str) -> OutboxEntry:
+    """The bytes were not what was declared, and are removed."""
+    return _entry("MediaRejected", media, at, reason)
+
+
+def media_deleted(media: MediaObject, at: datetime) -> OutboxEntry:
+    """The object was deleted by someone who may."""
+    return _entry("MediaDeleted", media, at)
+
+
+def media_expired(media: MediaObject, at: datetime) -> OutboxEntry:
+    """The upload never came, was called off, or the object reached its `expires_at`."""
+    return _entry("MediaExpired", media, at)
+
+
+def _entry(event_type: str, media: MediaObject, at: datetime, reason: str | None = None) -> OutboxEntry:
+    event = MediaEvent(
+        event_type=event_type,
+        media_id=media.id,
+        context_type=media.context_type,
+        context_id=media.context_id,
+        file_type=media.file_type,
+        timestamp=at,
+        event_id=uuid5(media.id, event_type),
+        mime_type=media.mime_type,
+        file_size=media.file_size,
+        uploaded_by=media.uploaded_by,
+        rejection_reason=reason,
+    )
+    return OutboxEntry(event.event_id, event_type, msgspec.json.encode(event).decode())
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Keyed(msgspec.Struct):
+    key: str
+
+
+class _Entity(msgspec.Struct):
+    bucket: _Named
+    object: _Keyed
+
+
+class _Record(msgspec.Struct):
+    s3: _Entity
+
+
+class BucketNotification(msgspec.Struct):
+    """What MinIO sends when an object was created. Only bucket and key are believed: they say where to look."""
+
+    Records: list[_Record] = []
+
+
+_notifications: Final = msgspec.json.Decoder(BucketNotification)
+
+
+def parse_notification(payload: bytes) -> Iterator[ObjectAddress]:
+    """Where to look, for each record. Keys arrive form-encoded. Raises NeverWorks for what is no notification."""
+    try:
+        records = _notifications.decode(payload).Records
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NeverWorks(f"no bucket notification: {error}") from error
+    for record in records:
+        yield ObjectAddress(record.s3.bucket.name, unquote_plus(record.s3.object.key))

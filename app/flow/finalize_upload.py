@@ -1,0 +1,167 @@
+"""Finalize: what landed is checked, and its media object becomes ready or rejected.
+
+One path in both modes: the candidate is the object itself (in place), or a server-side copy under a key of its own
+that the ledger names before the copy starts (quarantine). The candidate is what is checked and what is served. Winning
+is one conditional statement, so that it may be done twice, by two at once, and be killed anywhere.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import msgspec
+import structlog
+
+from app import content, events
+from app.content import Accepted, Candidate, Declared, Rejected, RejectionReason
+from app.database import Database, Row, media_object, queries
+from app.media import MediaObject, ObjectAddress, Status, Trigger, new_copy_key
+from app.object_store import ObjectStore, StoredObject, Unreadable
+
+_sql = queries("finalize_upload")
+
+log = structlog.get_logger()
+
+
+class Outcome(StrEnum):
+    """What became of an attempt."""
+
+    READY = "ready"
+    REJECTED = "rejected"
+    SETTLED_BEFORE = "settled_before"  # another attempt won, or the object was closed
+    NOT_RECEIVED = "not_received"  # nothing has landed
+    UNKNOWN = "unknown"  # no media object awaits an upload there
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """A candidate as storage shows it."""
+
+    address: ObjectAddress
+    stored: StoredObject | Unreadable
+    checksum_sha256: str | None
+
+
+async def finalize_upload(
+    landed: ObjectAddress,
+    *,
+    trigger: Trigger,
+    bucket_media: str,
+    grace_seconds: int,
+    database: Database,
+    object_store: ObjectStore,
+) -> Outcome:
+    """Look at where an upload lands, and settle its media object. Raises Unavailable: then nothing is settled."""
+    row = await database.one(_sql["find_landing"], landed.bucket, landed.key)
+    if row is None:
+        return Outcome.UNKNOWN
+    media = media_object(row)
+    if media.status != Status.PENDING:
+        return Outcome.SETTLED_BEFORE
+    if media.lands_at.bucket == bucket_media:
+        found = await _in_place(media, object_store)
+    else:
+        found = await _copied(media, bucket_media, database, object_store)
+    if found is None:
+        return Outcome.NOT_RECEIVED
+    outcome = await _settle(media, found, trigger, grace_seconds, database)
+    if outcome is Outcome.SETTLED_BEFORE:
+        await database.one(_sql["remove_what_lost"], found.address.bucket, found.address.key)
+    return outcome
+
+
+async def _in_place(media: MediaObject, object_store: ObjectStore) -> _Found | None:
+    if media.declared_checksum_sha256 is None:
+        stored, checksum = await object_store.look(media.lands_at, content.FIRST_BYTES), None
+    else:
+        stored, checksum = await asyncio.gather(
+            object_store.look(media.lands_at, content.FIRST_BYTES), object_store.checksum(media.lands_at)
+        )
+    return None if stored is None else _Found(media.lands_at, stored, checksum)
+
+
+async def _copied(
+    media: MediaObject, bucket_media: str, database: Database, object_store: ObjectStore
+) -> _Found | None:
+    address = ObjectAddress(bucket_media, new_copy_key(media.mime_type, datetime.now(UTC)))
+    await database.one(_sql["name_copy"], media.id, address.bucket, address.key)
+    copy = await object_store.copy(media.lands_at, address, media.mime_type)
+    if copy is None:
+        await database.one(_sql["forget_copy"], address.bucket, address.key)
+        return None
+    if isinstance(copy, Unreadable):
+        return _Found(address, copy, None)
+    stored = await object_store.look(address, content.FIRST_BYTES)
+    return None if stored is None else _Found(address, stored, copy.checksum_sha256)
+
+
+async def _settle(
+    media: MediaObject, found: _Found, trigger: Trigger, grace_seconds: int, database: Database
+) -> Outcome:
+    verdict = _judge(media, found)
+    if isinstance(verdict, Accepted) and isinstance(found.stored, StoredObject):
+        row = await _mark_ready(media, found, found.stored, verdict, trigger, grace_seconds, database)
+        outcome, fields = Outcome.READY, {}
+    else:
+        assert isinstance(verdict, Rejected)
+        row = await _mark_rejected(media, verdict, trigger, grace_seconds, database)
+        outcome, fields = Outcome.REJECTED, {"reason": verdict.reason, "detail": verdict.detail}
+    if row is None:
+        return Outcome.SETTLED_BEFORE
+    log.info("upload.finalized", media_id=str(media.id), outcome=outcome, finalized_by=trigger, **fields)
+    return outcome
+
+
+def _judge(media: MediaObject, found: _Found) -> Accepted | Rejected:
+    stored = found.stored
+    if isinstance(stored, Unreadable):
+        return Rejected(RejectionReason.UNREADABLE, f"storage does not give the object: {stored.code}")
+    unrequested = stored.other_headers
+    if stored.size_bytes and stored.content_type != media.mime_type:
+        unrequested = (*unrequested, "content-type")
+    return content.judge(
+        Candidate(stored.size_bytes, stored.first_bytes, found.checksum_sha256, unrequested),
+        Declared(media.mime_type, media.file_size, media.declared_checksum_sha256),
+    )
+
+
+async def _mark_ready(
+    media: MediaObject,
+    found: _Found,
+    stored: StoredObject,
+    accepted: Accepted,
+    trigger: Trigger,
+    grace_seconds: int,
+    database: Database,
+) -> Row | None:
+    event = events.media_uploaded(media, datetime.now(UTC))
+    return await database.one(
+        _sql["mark_ready"],
+        media.id,
+        found.address.bucket,
+        found.address.key,
+        stored.etag,
+        found.checksum_sha256,
+        accepted.width,
+        accepted.height,
+        trigger,
+        event.event_id,
+        event.event_type,
+        event.payload,
+        grace_seconds,
+    )
+
+
+async def _mark_rejected(
+    media: MediaObject, rejected: Rejected, trigger: Trigger, grace_seconds: int, database: Database
+) -> Row | None:
+    event = events.media_rejected(media, datetime.now(UTC), rejected.reason)
+    return await database.one(
+        _sql["mark_rejected"],
+        media.id,
+        rejected.reason,
+        trigger,
+        event.event_id,
+        event.event_type,
+        event.payload,
+        grace_seconds,
+    )

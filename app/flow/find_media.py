@@ -1,0 +1,68 @@
+"""Find: one media object as its caller may see it, at once or when its upload is settled."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator
+from uuid import UUID
+
+from app.database import Database, media_object, queries
+from app.errors import MediaNotFound
+from app.media import MediaObject, Status
+
+_sql = queries("find_media")
+
+
+class Changes:
+    """Wakes those who wait for a media object to change its state."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def heard(self, media_id: str) -> None:
+        """This object changed; an empty id says that any may have."""
+        for key in [media_id] if media_id else list(self._waiting):
+            for event in self._waiting.get(key, ()):
+                event.set()
+
+    @contextlib.contextmanager
+    def expected(self, media_id: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set by the next change. To lose none, ask for it before you read the state."""
+        key, changed = str(media_id), asyncio.Event()
+        self._waiting[key].add(changed)
+        try:
+            yield changed
+        finally:
+            self._waiting[key].discard(changed)
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+
+async def find_media(media_id: UUID, *, caller: UUID, everything: bool, database: Database) -> MediaObject:
+    """The object, if the caller uploaded it or may see everything. Raises MediaNotFound."""
+    row = await database.one(_sql["find_visible"], media_id, caller, everything)
+    if row is None:
+        raise MediaNotFound(media_id)
+    return media_object(row)
+
+
+async def find_public_media(media_id: UUID, *, database: Database) -> MediaObject:
+    """The object, if it is public. Raises MediaNotFound."""
+    row = await database.one(_sql["find_public"], media_id)
+    if row is None:
+        raise MediaNotFound(media_id)
+    return media_object(row)
+
+
+async def find_settled_media(
+    media_id: UUID, *, caller: UUID, everything: bool, wait_seconds: float, database: Database, changes: Changes
+) -> MediaObject:
+    """The object as soon as it is no longer pending, or as it is after `wait_seconds`. Raises MediaNotFound."""
+    with changes.expected(media_id) as changed:
+        media = await find_media(media_id, caller=caller, everything=everything, database=database)
+        if media.status != Status.PENDING:
+            return media
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_seconds):
+                await changed.wait()
+    return await find_media(media_id, caller=caller, everything=everything, database=database)

@@ -1,0 +1,62 @@
+"""List: the media objects that a caller may see, newest first, by page or by cursor."""
+
+import base64
+import binascii
+from uuid import UUID
+
+import msgspec
+
+from app.database import Database, media_object, queries
+from app.errors import InvalidRequest
+from app.media import ContextType, FileType, MediaObject, Status
+
+_sql = queries("list_media")
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What to list; None is any."""
+
+    context_type: ContextType | None = None
+    context_id: UUID | None = None
+    file_type: FileType | None = None
+    status: Status | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """`next_cursor` is None on the last page."""
+
+    media: list[MediaObject]
+    next_cursor: str | None
+
+
+async def list_media(
+    filters: Filters,
+    *,
+    caller: UUID,
+    everything: bool,
+    limit: int,
+    page: int,
+    cursor: str | None,
+    database: Database,
+) -> Page:
+    """A page of `limit` objects. The cost of a cursor does not grow with depth; that of a page number does."""
+    after = _decode(cursor) if cursor is not None else None
+    wanted = (filters.context_type, filters.context_id, filters.file_type, filters.status, after)
+    window = (limit + 1, (page - 1) * limit)
+    if everything:
+        rows = await database.all(_sql["list_all"], *wanted, *window)
+    else:
+        rows = await database.all(_sql["list_own"], caller, *wanted, *window)
+    found = [media_object(row) for row in rows[:limit]]
+    return Page(found, _encode(found[-1].id) if len(rows) > limit else None)
+
+
+def _encode(last: UUID) -> str:
+    return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> UUID:
+    try:
+        return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest("cursor is not one that this API gave: take next_cursor of the page before.") from error

@@ -1,0 +1,35 @@
+"""Relay: events from the outbox into the stream, at least once, in order for each media object.
+
+Any number of relays share the outbox: each locks the events that it publishes until they are marked. One that dies in
+between publishes nothing twice, as JetStream drops a second message with the same id.
+"""
+
+import asyncio
+
+import structlog
+
+from app.database import Database, Row, queries
+from app.event_bus import EventBus
+from app.events import SUBJECTS
+
+_sql = queries("relay_outbox")
+
+log = structlog.get_logger()
+
+
+async def relay_outbox(*, database: Database, event_bus: EventBus) -> int:
+    """Publish what waits, a batch at most. Returns how many. Raises Unavailable: then they wait on."""
+    async with database.transaction() as transaction:
+        rows = await transaction.all(_sql["take_unpublished"])
+        await asyncio.gather(*(_publish(row, event_bus) for row in rows))
+        if rows:
+            await transaction.all(_sql["mark_published"], [row["id"] for row in rows])
+    return len(rows)
+
+
+async def _publish(row: Row, event_bus: EventBus) -> None:
+    headers = {"traceparent": row["traceparent"]} if row["traceparent"] else {}
+    await event_bus.publish(
+        SUBJECTS[row["event_type"]], row["payload"].encode(), message_id=str(row["event_id"]), headers=headers
+    )
+    log.info("event.published", event_id=str(row["event_id"]), event=row["event_type"], media_id=str(row["media_id"]))

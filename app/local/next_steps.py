@@ -1,0 +1,54 @@
+"""What a person needs once the stack answers. The three lines work as they stand, in any folder: a test runs them."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from app.local.data_folder import DataFolder
+from app.local.stack_file import StackFile
+
+_MODES = {
+    "in place": (
+        "in place: what was PUT is what is served. That relies on a store that asks for a signature on every write, "
+        "which community MinIO does not (unsigned trailers, CVE-2026-41145): fine here, as only this machine reaches "
+        "it. --quarantine runs the mode that is safe on any store."
+    ),
+    "quarantine": "quarantine: uploads land in a bucket of their own, are copied and checked. Safe on any store.",
+}
+
+
+def next_steps(stack: StackFile, folder: DataFolder) -> str:
+    tokens = "\n".join(f"  export {name.upper()}_TOKEN={token}" for name, token in stack.tokens.items())
+    return f"""
+The media service answers.
+
+  API    {stack.api_url}
+  docs   {stack.api_url}/docs
+  mode   {_MODES[stack.mode]}
+  more   {folder.stack_file} has all addresses and process ids; logs are in {folder.path / "logs"}
+
+Bearer tokens, good for a month; `media token --help` makes others:
+
+{tokens}
+
+Upload a file (FILE=… chooses another one), wait until it is ready, download it:
+
+{_three_lines(folder)}
+
+Ctrl-C stops everything.
+"""
+
+
+def _three_lines(folder: DataFolder) -> str:
+    media, data_dir = _program(), f"--data-dir {shlex.quote(str(folder.path))}"
+    return f"""\
+  FILE=${{FILE:-{shlex.quote(str(folder.sample))}}}; ID=$({media} upload {data_dir} --no-wait "$FILE")
+  {media} wait {data_dir} "$ID"
+  {media} download {data_dir} "$ID" --output "copy-of-$(basename "$FILE")\""""
+
+
+def _program() -> str:
+    """This very program by its whole path, as it need not be on PATH."""
+    program = shutil.which("media", path=str(Path(sys.executable).parent))
+    return shlex.quote(program) if program else f"{shlex.quote(sys.executable)} -m app"

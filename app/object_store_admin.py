@@ -1,0 +1,104 @@
+"""MinIO as root sees it, once per deployment: buckets, one narrow identity per purpose, notifications.
+
+Doing it again changes nothing, except what was changed by others: each identity ends with exactly its one policy of
+minio-policies/. Policies are named after the media bucket (`media-uploader`), so that deployments can share a MinIO.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from string import Template
+from typing import Final
+
+import aiohttp
+from miniopy_async.api import Minio
+from miniopy_async.credentials.providers import StaticProvider
+from miniopy_async.error import S3Error
+from miniopy_async.minioadmin import MinioAdmin
+from miniopy_async.notificationconfig import NotificationConfig, PrefixFilterRule, QueueConfig
+
+from app.config import Identity, ProvisionSettings, Storage
+from app.errors import StorageUnavailable
+
+# Put and CompleteMultipartUpload, not Copy: what the worker copies is no upload.
+NOTIFIED_EVENTS: Final = ("s3:ObjectCreated:Put", "s3:ObjectCreated:CompleteMultipartUpload")
+NOTIFIED_PREFIX: Final = "uploads/"
+# As a MinIO without MINIO_SITE_REGION names its NATS targets `FAST` and `DURABLE`.
+NOTIFICATION_TARGETS: Final = ("arn:minio:sqs::FAST:nats", "arn:minio:sqs::DURABLE:nats")
+
+_POLICIES: Final = Path(__file__).parent.parent / "minio-policies"
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+
+
+async def provision_storage(settings: ProvisionSettings) -> None:
+    """Make buckets, identities and notifications as `settings` say.
+
+    Raises StorageUnavailable if MinIO does not answer, S3Error or MinioAdminException if it refuses.
+    """
+    storage = settings.storage
+    try:
+        # A plain session: miniopy's own asks five times before it tells of a failure.
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+            store = Minio(
+                storage.endpoint,
+                settings.root.access_key,
+                settings.root.secret_key,
+                secure=storage.secure,
+                region=storage.region,
+                session=session,
+            )
+            admin = MinioAdmin(
+                storage.endpoint,
+                StaticProvider(settings.root.access_key, settings.root.secret_key),
+                region=storage.region,
+                secure=storage.secure,
+                session=session,
+            )
+            await _make_buckets(store, storage)
+            await _make_identities(admin, settings)
+            await _announce_uploads(store, storage.bucket_incoming)
+    except (aiohttp.ClientConnectionError, TimeoutError) as error:
+        raise StorageUnavailable from error
+
+
+def filled_policy(role: str, storage: Storage) -> str:
+    """minio-policies/<role>.json with the buckets' names in it."""
+    policy = Template((_POLICIES / f"{role}.json").read_text()).substitute(
+        MINIO_BUCKET_MEDIA=storage.bucket_media,
+        MINIO_BUCKET_INVOICES=storage.bucket_invoices,
+        MINIO_BUCKET_INCOMING=storage.bucket_incoming,
+    )
+    return json.dumps(json.loads(policy))
+
+
+async def _make_buckets(store: Minio, storage: Storage) -> None:
+    for bucket in sorted({storage.bucket_media, storage.bucket_invoices, storage.bucket_incoming}):
+        try:
+            await store.make_bucket(bucket)
+        except S3Error as error:
+            if error.code != "BucketAlreadyOwnedByYou":
+                raise
+
+
+async def _make_identities(admin: MinioAdmin, settings: ProvisionSettings) -> None:
+    await _make_identity(admin, "worker", settings.storage.worker, settings.storage)
+    await _make_identity(admin, "uploader", settings.uploader, settings.storage)
+    await _make_identity(admin, "downloader", settings.downloader, settings.storage)
+
+
+async def _make_identity(admin: MinioAdmin, role: str, identity: Identity, storage: Storage) -> None:
+    policy = f"{storage.bucket_media}-{role}"
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:  # the client takes a policy by path only
+        file.write(filled_policy(role, storage))
+        file.flush()
+        await admin.policy_add(policy, file.name)
+    await admin.user_add(identity.access_key, identity.secret_key)
+    await admin.policy_set(policy, user=identity.access_key)
+
+
+async def _announce_uploads(store: Minio, bucket: str) -> None:
+    queues = [
+        QueueConfig(target, list(NOTIFIED_EVENTS), prefix_filter_rule=PrefixFilterRule(NOTIFIED_PREFIX))
+        for target in NOTIFICATION_TARGETS
+    ]
+    await store.set_bucket_notification(bucket, NotificationConfig(queue_config_list=queues))

@@ -1,0 +1,161 @@
+"""The worker: bucket notifications in, events out, and the sweeps that catch what no message said.
+
+One task each; any number of workers may run. A part that is away is waited for.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from app import database, event_bus, object_store
+from app.config import WorkerSettings
+from app.database import Database
+from app.errors import TryLater, Unavailable
+from app.event_bus import EventBus
+from app.events import NOTIFICATION_DURABLE, NOTIFICATION_STREAM, parse_notification
+from app.flow.expire_media import expire_media, find_expired_media
+from app.flow.finalize_upload import Outcome, finalize_upload
+from app.flow.purge_objects import purge_objects
+from app.flow.reconcile_uploads import take_unsettled_uploads
+from app.flow.relay_outbox import relay_outbox
+from app.media import MediaObject, ObjectAddress, Trigger
+from app.object_store import ObjectStore
+
+_LANES = 16
+_RELAY_POLL_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """What the tasks share: the parts, and the bell that says that the outbox has something."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        *,
+        database: Database,
+        object_store: ObjectStore,
+        event_bus: EventBus,
+        durable: str = NOTIFICATION_DURABLE,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._object_store = object_store
+        self._event_bus = event_bus
+        self._durable = durable
+        self._outbox_bell = asyncio.Event()
+
+    async def run(self) -> None:
+        """All tasks, until cancelled."""
+        log.info("worker.started", mode="quarantine" if self._settings.storage.quarantine else "in place")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                self._event_bus.consume(NOTIFICATION_STREAM, self._durable, self.finalize_notified, concurrency=_LANES)
+            )
+            tasks.create_task(database.listen(self._settings.database_url, "media_outbox", self._ring))
+            tasks.create_task(self._relay())
+            tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.sweep))
+            tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.expire))
+            tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.purge))
+
+    async def finalize_notified(self, payload: bytes) -> None:
+        """A bucket notification: look at each key that it names."""
+        for landed in parse_notification(payload):
+            try:
+                await self._finalize(landed, "notification")
+            except Unavailable as away:
+                raise TryLater(away.code, _RETRY_SECONDS) from away
+
+    async def sweep(self) -> bool:
+        """Pending uploads whose notification never came: settle what has landed, expire what can't land any more."""
+        unsettled = await take_unsettled_uploads(database=self._database)
+        for media in unsettled:
+            if await self._finalize(media.lands_at, "sweep") is Outcome.NOT_RECEIVED and _is_over(
+                media, self._settings.grace_seconds
+            ):
+                await expire_media(media, grace_seconds=self._settings.grace_seconds, database=self._database)
+        return bool(unsettled)
+
+    async def expire(self) -> bool:
+        """Ready objects that reached their expires_at."""
+        expired = await find_expired_media(database=self._database)
+        for media in expired:
+            await expire_media(media, grace_seconds=self._settings.grace_seconds, database=self._database)
+            await purge_objects(media_id=media.id, database=self._database, object_store=self._object_store)
+        return bool(expired)
+
+    async def purge(self) -> bool:
+        """Bytes whose removal is due."""
+        return await purge_objects(database=self._database, object_store=self._object_store) > 0
+
+    async def _finalize(self, landed: ObjectAddress, trigger: Trigger) -> Outcome:
+        outcome = await finalize_upload(
+            landed,
+            trigger=trigger,
+            bucket_media=self._settings.storage.bucket_media,
+            grace_seconds=self._settings.grace_seconds,
+            database=self._database,
+            object_store=self._object_store,
+        )
+        log.debug("upload.looked_at", outcome=outcome, trigger=trigger)
+        return outcome
+
+    def _ring(self, _media_id: str) -> None:
+        self._outbox_bell.set()
+
+    async def _relay(self) -> None:
+        """Empty the outbox whenever the bell rings; the poll is the net under a notification that was lost."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_RELAY_POLL_SECONDS):
+                    await self._outbox_bell.wait()
+            self._outbox_bell.clear()
+            await self._until_idle(self._relay_once)
+
+    async def _relay_once(self) -> bool:
+        return await relay_outbox(database=self._database, event_bus=self._event_bus) > 0
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[bool]]) -> None:
+        while True:
+            await self._until_idle(work)
+            await asyncio.sleep(seconds)
+
+    async def _until_idle(self, work: Callable[[], Awaitable[bool]]) -> None:
+        """Repeat until nothing was left to do. A part that is away ends this pass, not the task."""
+        try:
+            while await work():
+                pass
+        except Unavailable as away:
+            log.warning("worker.waiting", work=work.__name__, code=away.code)
+            await asyncio.sleep(_RETRY_SECONDS)
+        except Exception:
+            log.exception("worker.failed", work=work.__name__)
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _is_over(media: MediaObject, grace_seconds: int) -> bool:
+    """No PUT of this upload can still be under way."""
+    assert media.upload_expires_at is not None
+    return (datetime.now(UTC) - media.upload_expires_at).total_seconds() > grace_seconds
+
+
+@contextlib.asynccontextmanager
+async def open_worker(settings: WorkerSettings, *, durable: str = NOTIFICATION_DURABLE) -> AsyncIterator[Worker]:
+    """A worker with its parts, none of which needs to answer yet."""
+    async with (
+        database.connect(settings.database_url, connections=_LANES + 4) as connected_database,
+        object_store.connect(settings.storage, settings.storage.worker) as connected_store,
+        event_bus.connect(settings.bus) as connected_bus,
+    ):
+        yield Worker(
+            settings,
+            database=connected_database,
+            object_store=connected_store,
+            event_bus=connected_bus,
+            durable=durable,
+        )

@@ -1,0 +1,208 @@
+"""Fixtures over real parts. Tests that ask for `mode` run in both."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+import uuid
+
+import asyncpg
+import httpx
+import jwt
+import nats
+import pytest
+import structlog
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from app import object_store
+from app.api.app import create_app
+from app.config import api_settings, worker_settings
+from app.events import NOTIFICATION_STREAM
+from app.worker import open_worker
+from tests.stack import MODES, TEMPLATE, announced_stack, database_named, running_stack
+
+_running = contextlib.ExitStack()
+
+
+def pytest_configure(config):
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    if not hasattr(config, "workerinput") and not config.option.collectonly and not config.option.help:
+        _running.enter_context(running_stack())
+
+
+def pytest_unconfigure(config):
+    _running.close()
+
+
+@pytest.fixture(scope="session")
+def stack():
+    return announced_stack()
+
+
+@pytest.fixture(params=list(MODES))
+def mode(request):
+    return request.param
+
+
+@pytest.fixture
+async def database_url(stack):
+    """A migrated database of this test's own."""
+    name = f"test_{secrets.token_hex(8)}"
+    connection = await asyncpg.connect(stack.database_url)
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    yield database_named(stack.database_url, name)
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+@pytest.fixture
+async def rows(database_url):
+    """A connection to look at the rows with, as no client could."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def environment(stack, mode, database_url):
+    """The settings of this test's API and worker. A test may change them before it asks for `api` or `worker`."""
+    return stack.environment(mode, database_url)
+
+
+@pytest.fixture
+async def api(environment):
+    """The API in this event loop, without a socket."""
+    app = create_app(api_settings(environment))
+    async with living(app):
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://media.test") as client:
+            client.app = app
+            yield client
+
+
+@contextlib.asynccontextmanager
+async def living(app):
+    """The app's lifespan in a task of its own: it must end in the task that began it, and a fixture's end does not."""
+    started, done = asyncio.Event(), asyncio.Event()
+
+    async def live():
+        async with app.lifespan():
+            started.set()
+            await done.wait()
+
+    life = asyncio.create_task(live())
+    await asyncio.wait([life, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        yield
+    finally:
+        done.set()
+        await life
+
+
+@pytest.fixture
+async def storage():
+    """A client that speaks to storage as browsers do: nothing but HTTP."""
+    async with httpx.AsyncClient() as client:
+        yield client
+
+
+@pytest.fixture
+async def root(stack, environment):
+    """Storage as its administrator sees it."""
+    settings = worker_settings(environment)
+    async with object_store.connect(settings.storage, stack.root) as store:
+        yield store
+
+
+@pytest.fixture
+async def bus(stack):
+    client = await nats.connect(stack.nats_url)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def durable(bus):
+    """A consumer of bucket notifications of this test's own, from now on."""
+    name = f"test-{secrets.token_hex(8)}"
+    stream = bus.jetstream()
+    await stream.add_consumer(
+        NOTIFICATION_STREAM,
+        config=ConsumerConfig(
+            durable_name=name, deliver_policy=DeliverPolicy.NEW, ack_policy=AckPolicy.EXPLICIT, ack_wait=5
+        ),
+    )
+    yield name
+    await stream.delete_consumer(NOTIFICATION_STREAM, name)
+
+
+@pytest.fixture
+async def idle_worker(environment, durable):
+    """A worker that does what it is told, one call at a time."""
+    async with open_worker(worker_settings(environment), durable=durable) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def worker(idle_worker):
+    """A worker at work."""
+    work = asyncio.create_task(idle_worker.run())
+    yield idle_worker
+    work.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+
+
+@pytest.fixture
+async def events(bus):
+    """What is announced from now on: `await events(media_id)` is the next event of that object."""
+    return await Announcements.begin(bus)
+
+
+class Announcements:
+    """Reads stream MEDIA as any service would, through a consumer of its own."""
+
+    def __init__(self, subscription):
+        self._subscription = subscription
+        self._seen = []
+
+    @classmethod
+    async def begin(cls, bus):
+        return cls(await bus.jetstream().subscribe("media.*", ordered_consumer=True, deliver_policy=DeliverPolicy.NEW))
+
+    async def next(self, media_id, timeout=10):
+        """The next message about this object."""
+        for index, message in enumerate(self._seen):
+            if media_id in message.data.decode():
+                return self._seen.pop(index)
+        async with asyncio.timeout(timeout):
+            while True:
+                message = await self._subscription.next_msg(timeout=timeout)
+                if media_id in message.data.decode():
+                    return message
+                self._seen.append(message)
+
+    async def none_more(self, media_id, seconds=0.3):
+        """That nothing more is said of this object."""
+        with contextlib.suppress(TimeoutError):
+            message = await self.next(media_id, seconds)
+            pytest.fail(f"announced once more: {message.data!r}")
+
+
+@pytest.fixture(scope="session")
+def bearer(stack):
+    """Headers of a caller: `bearer()` is someone new, `bearer(user)` that user, `bearer(roles=["admin"])` an admin."""
+
+    def headers(sub=None, **claims):
+        now = int(time.time())
+        payload = {"sub": str(sub or uuid.uuid4()), "iat": now, "exp": now + 600, "aud": "media", "iss": "local-stack"}
+        token = jwt.encode({**payload, **claims}, stack.secrets.jwt_secret, algorithm="HS256")
+        return {"Authorization": f"Bearer {token}"}
+
+    return headers
+
+
+@pytest.fixture
+def user(bearer):
+    """Headers of this test's user."""
+    return bearer()
