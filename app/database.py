@@ -30,6 +30,9 @@ _UNREACHABLE: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InvalidPasswordError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
 )
 
 log = structlog.get_logger()
@@ -112,7 +115,7 @@ def _unreachable_is_unavailable() -> Iterator[None]:
 
 
 async def listen(database_url: str, channel: str, heard: Callable[[str], None]) -> None:
-    """Call `heard` with each payload of a channel, for ever. After it (re)connected it says "": all may have changed."""
+    """Call `heard` with each payload of a channel, for ever; with "" after each (re)connect: all may have changed."""
     while True:
         try:
             connection = await asyncpg.connect(database_url, timeout=5)
@@ -140,17 +143,28 @@ async def migrate(database_url: str) -> list[str]:
         await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
         await connection.execute("SET lock_timeout = '5s'")
         await connection.execute((_SQL / "migrations.sql").read_text())
-        done = {row["name"] for row in await connection.fetch("SELECT name FROM media.migrations")}
-        waiting = [path for path in sorted((_SQL / "migrations").glob("*.sql")) if path.stem not in done]
-        for path in waiting:
-            await _apply(connection, path.stem, path.read_text())
-        return [path.stem for path in waiting]
+        waiting = await _waiting(connection)
+        for name in waiting:
+            async with connection.transaction():
+                await connection.execute((_SQL / "migrations" / f"{name}.sql").read_text())
+                await connection.execute("INSERT INTO media.migrations (name) VALUES ($1)", name)
+            log.info("migration.applied", name=name)
+        return waiting
     finally:
         await connection.close()
 
 
-async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", name: str, sql: str) -> None:
-    async with connection.transaction():
-        await connection.execute(sql)
-        await connection.execute("INSERT INTO media.migrations (name) VALUES ($1)", name)
-    log.info("migration.applied", name=name)
+async def missing_migrations(database_url: str) -> list[str]:
+    """Names of the migrations that `migrate` would apply. Raises DatabaseUnavailable."""
+    with _unreachable_is_unavailable():
+        connection = await asyncpg.connect(database_url, timeout=5)
+        try:
+            return await _waiting(connection)
+        finally:
+            await connection.close()
+
+
+async def _waiting(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
+    known = await connection.fetchval("SELECT to_regclass('media.migrations') IS NOT NULL")
+    done = {row["name"] for row in await connection.fetch("SELECT name FROM media.migrations")} if known else set()
+    return [path.stem for path in sorted((_SQL / "migrations").glob("*.sql")) if path.stem not in done]

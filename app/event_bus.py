@@ -45,8 +45,9 @@ Handler = Callable[[bytes], Awaitable[None]]
 class EventBus:
     """A connection that finds its way back to NATS by itself."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, connected: asyncio.Event) -> None:
         self._client = client
+        self._connected = connected
         self._stream: JetStreamContext = client.jetstream(timeout=5)
 
     async def publish(self, subject: str, payload: bytes, *, message_id: str, headers: Mapping[str, str]) -> None:
@@ -67,6 +68,7 @@ class EventBus:
 
     async def consume(self, stream: str, durable: str, handle: Handler, *, concurrency: int) -> None:
         """Hand every message of a stream to `handle`, for ever, `concurrency` at a time, shared with all consumers."""
+        await self._connected.wait()
         await self._until_answered(lambda: self._ensure_consumer(stream, durable))
         async with asyncio.TaskGroup() as lanes:
             for _ in range(concurrency):
@@ -149,10 +151,10 @@ class EventBus:
 @contextlib.asynccontextmanager
 async def connect(bus: Bus) -> AsyncIterator[EventBus]:
     """A connection in the making: NATS may come up later, and is waited for in the background."""
-    client = Client()
-    connecting = asyncio.create_task(_connect(client, bus))
+    client, connected = Client(), asyncio.Event()
+    connecting = asyncio.create_task(_connect(client, bus, connected))
     try:
-        yield EventBus(client)
+        yield EventBus(client, connected)
     finally:
         connecting.cancel()
         with contextlib.suppress(NatsError, OSError, TimeoutError, asyncio.CancelledError):
@@ -161,27 +163,41 @@ async def connect(bus: Bus) -> AsyncIterator[EventBus]:
 
 async def provision_streams(bus: Bus) -> None:
     """Create the streams that are missing, and set those that differ right. Raises BusUnavailable."""
-    try:
-        client = await nats.connect(
-            bus.url, user_credentials=bus.credentials_file, connect_timeout=5, allow_reconnect=False
-        )
-    except (NatsError, OSError, TimeoutError) as error:
-        raise BusUnavailable from error
-    try:
-        manager = client.jetstream(timeout=5)
+    async with _asking(bus) as manager:
         for stream in _STREAMS:
             try:
-                await manager.stream_info(str(stream.name))
                 await manager.update_stream(stream)
             except NotFoundError:
                 await manager.add_stream(stream)
+
+
+async def missing_streams(bus: Bus) -> list[str]:
+    """Names of the streams that `provision_streams` would create. Raises BusUnavailable."""
+    async with _asking(bus) as manager:
+        present = {info.config.name for info in await manager.streams_info()}
+    return [str(stream.name) for stream in _STREAMS if stream.name not in present]
+
+
+@contextlib.asynccontextmanager
+async def _asking(bus: Bus) -> AsyncIterator[JetStreamContext]:
+    """A connection for a few questions, which fails at once where NATS is away."""
+    try:
+        client = await nats.connect(
+            bus.url,
+            user_credentials=bus.credentials_file,
+            connect_timeout=5,
+            allow_reconnect=False,
+            error_cb=_log_error,
+        )
+        try:
+            yield client.jetstream(timeout=5)
+        finally:
+            await client.close()
     except (NatsError, APIError, OSError, TimeoutError) as error:
         raise BusUnavailable from error
-    finally:
-        await client.close()
 
 
-async def _connect(client: Client, bus: Bus) -> None:
+async def _connect(client: Client, bus: Bus, connected: asyncio.Event) -> None:
     while True:
         try:
             await client.connect(
@@ -198,6 +214,7 @@ async def _connect(client: Client, bus: Bus) -> None:
             log.warning("bus.unreachable", reason=type(error).__name__)
             await asyncio.sleep(1)
         else:
+            connected.set()
             return
 
 

@@ -37,16 +37,8 @@ async def provision_storage(settings: ProvisionSettings) -> None:
     """
     storage = settings.storage
     try:
-        # A plain session: miniopy's own asks five times before it tells of a failure.
-        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
-            store = Minio(
-                storage.endpoint,
-                settings.root.access_key,
-                settings.root.secret_key,
-                secure=storage.secure,
-                region=storage.region,
-                session=session,
-            )
+        async with _session() as session:
+            store = _store(storage, settings.root, session)
             admin = MinioAdmin(
                 storage.endpoint,
                 StaticProvider(settings.root.access_key, settings.root.secret_key),
@@ -102,3 +94,47 @@ async def _announce_uploads(store: Minio, bucket: str) -> None:
         for target in NOTIFICATION_TARGETS
     ]
     await store.set_bucket_notification(bucket, NotificationConfig(queue_config_list=queues))
+
+
+async def refusal_of(storage: Storage, identity: Identity, bucket: str) -> str | None:
+    """The S3 error code with which storage refuses this identity a look into this bucket; None if it does not.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. Raises StorageUnavailable.
+    """
+    try:
+        async with _session() as session:
+            response = await _store(storage, identity, session).get_object(bucket, "no-such-object")
+            response.release()
+    except S3Error as error:
+        return None if error.code == "NoSuchKey" else str(error.code)
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise StorageUnavailable from error
+    return None
+
+
+async def missing_targets(storage: Storage) -> list[str]:
+    """The notification targets that the incoming bucket does not announce its uploads to. Raises StorageUnavailable."""
+    try:
+        async with _session() as session:
+            store = _store(storage, storage.worker, session)
+            configured = await store.get_bucket_notification(storage.bucket_incoming)
+    except (S3Error, aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise StorageUnavailable from error
+    announced = {queue.queue for queue in configured.queue_config_list or ()}
+    return [target for target in NOTIFICATION_TARGETS if target not in announced]
+
+
+def _session() -> aiohttp.ClientSession:
+    # A plain session: miniopy's own asks five times before it tells of a failure.
+    return aiohttp.ClientSession(timeout=_TIMEOUT)
+
+
+def _store(storage: Storage, identity: Identity, session: aiohttp.ClientSession) -> Minio:
+    return Minio(
+        storage.endpoint,
+        identity.access_key,
+        identity.secret_key,
+        secure=storage.secure,
+        region=storage.region,
+        session=session,
+    )

@@ -22,16 +22,34 @@ from app.worker import open_worker
 from tests.stack import MODES, TEMPLATE, announced_stack, database_named, running_stack
 
 _running = contextlib.ExitStack()
+_failures = []
+
+
+def _remember_failures(_logger, method, entry):
+    if method == "error":
+        _failures.append(entry)
+    return entry
 
 
 def pytest_configure(config):
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    structlog.configure(
+        processors=[_remember_failures, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.ReturnLoggerFactory(),
+    )
     if not hasattr(config, "workerinput") and not config.option.collectonly and not config.option.help:
         _running.enter_context(running_stack())
 
 
 def pytest_unconfigure(config):
     _running.close()
+
+
+@pytest.fixture(autouse=True)
+def failures():
+    """A bug that only the log tells of fails the test. One that provokes it on purpose clears the list."""
+    _failures.clear()
+    yield _failures
+    assert not _failures
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from app.api.auth import BearerAuthentication, BearerTokens
 from app.api.media_objects import MediaObjects
 from app.api.parts import Parts, open_parts
 from app.api.problems import MAX_BODY_BYTES, failed, refused, refused_by_framework
+from app.api.strict_json import StrictRequest
 from app.api.uploads import Uploads
 from app.config import ApiSettings
 from app.errors import Refusal
@@ -38,10 +39,20 @@ def create_app(settings: ApiSettings) -> Litestar:
             yield
 
     return Litestar(
-        route_handlers=[Uploads, MediaObjects, downloads.download, probes.health, probes.live, probes.ready, _assets()],
+        route_handlers=[
+            Uploads,
+            MediaObjects,
+            downloads.download,
+            downloads.short_download,
+            probes.health,
+            probes.live,
+            probes.ready,
+            _assets(),
+        ],
         dependencies={"parts": Provide(_parts, sync_to_thread=False)},
         middleware=[DefineMiddleware(BearerAuthentication, tokens=tokens)],
         exception_handlers={Refusal: refused, HTTPException: refused_by_framework, Exception: failed},
+        request_class=StrictRequest,
         lifespan=[with_parts],
         openapi_config=_openapi(),
         request_max_body_size=MAX_BODY_BYTES,
@@ -70,6 +81,7 @@ def _openapi() -> OpenAPIConfig:
         render_plugins=[
             SwaggerRenderPlugin(
                 path="/",
+                favicon=f'<link rel="icon" href="{_ASSETS}/favicon-32x32.png">',
                 js_url=f"{_ASSETS}/swagger-ui-bundle.js",
                 css_url=f"{_ASSETS}/swagger-ui.css",
                 standalone_preset_js_url=f"{_ASSETS}/swagger-ui-standalone-preset.js",

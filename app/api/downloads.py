@@ -19,12 +19,7 @@ from app.media import MediaObject
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
-@get(
-    ["/api/v1/media/{media_id:uuid}/download", "/files/{media_id:uuid}", "/files/{media_id:uuid}/download"],
-    operation_id="downloadMedia",
-    tags=["downloads"],
-    exclude_from_auth=True,
-)
+@get("/api/v1/media/{media_id:str}/download", operation_id="downloadMedia", tags=["downloads"], exclude_from_auth=True)
 async def download(
     request: AnyRequest,
     media_id: FromPath[UUID],
@@ -32,7 +27,27 @@ async def download(
     token: Annotated[str | None, QueryParameter(description="temporary token of a public media object")] = None,
     disposition: FromQuery[Disposition] = "attachment",
 ) -> Response[PresignedDownload | None]:
-    """302 to a presigned GET; with `Accept: application/json` 200 and the URL. Takes a bearer or a temporary token."""
+    """302 to a presigned GET; with `Accept: application/json` 200 and the URL. Takes a bearer or a temporary token.
+
+    `/files/{media_id}` and `/files/{media_id}/download` are short forms of it.
+    """
+    return await _link(request, media_id, parts, token, disposition)
+
+
+@get(["/files/{media_id:str}", "/files/{media_id:str}/download"], include_in_schema=False, exclude_from_auth=True)
+async def short_download(
+    request: AnyRequest,
+    media_id: FromPath[UUID],
+    parts: NamedDependency[Parts],
+    token: FromQuery[str | None] = None,
+    disposition: FromQuery[Disposition] = "attachment",
+) -> Response[PresignedDownload | None]:
+    return await _link(request, media_id, parts, token, disposition)
+
+
+async def _link(
+    request: AnyRequest, media_id: UUID, parts: Parts, token: str | None, disposition: Disposition
+) -> Response[PresignedDownload | None]:
     media = await _readable(request, media_id, parts, token)
     link = grant_download(
         media,

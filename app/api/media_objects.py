@@ -27,7 +27,7 @@ class MediaObjects(Controller):
     path = "/api/v1/media"
     tags = ("media",)
 
-    @get("/{media_id:uuid}", operation_id="getMedia")
+    @get("/{media_id:str}", operation_id="getMedia")
     async def show(
         self,
         request: AnyRequest,
@@ -78,7 +78,7 @@ class MediaObjects(Controller):
             next_cursor=found.next_cursor,
         )
 
-    @delete("/{media_id:uuid}", operation_id="deleteMedia")
+    @delete("/{media_id:str}", operation_id="deleteMedia")
     async def delete(self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]) -> None:
         """Delete a media object, or call a pending upload off. Once this has answered, readers don't find it."""
         caller = request.user

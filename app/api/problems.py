@@ -9,7 +9,6 @@ from litestar.exceptions import (
     HTTPException,
     MethodNotAllowedException,
     NotFoundException,
-    SerializationException,
     ValidationException,
 )
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE, HTTP_500_INTERNAL_SERVER_ERROR
@@ -35,6 +34,7 @@ from app.errors import (
 )
 
 MAX_BODY_BYTES: Final = 65_536
+_LONGEST_DETAIL: Final = 1_000
 
 STATUS: Final[dict[type[Refusal], int]] = {
     InvalidRequest: 400,
@@ -87,6 +87,8 @@ def refused(request: AnyRequest, refusal: Refusal) -> Response[Problem]:
 
 def refused_by_framework(request: AnyRequest, error: HTTPException) -> Response[Problem]:
     """What Litestar refuses before a handler runs, in our words."""
+    if error.status_code >= HTTP_500_INTERNAL_SERVER_ERROR:
+        return failed(request, error)
     return refused(request, _as_refusal(request, error))
 
 
@@ -109,13 +111,12 @@ def _as_refusal(request: AnyRequest, error: HTTPException) -> Refusal:
 
 
 def _explain(error: HTTPException) -> str:
-    if isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra:
-        parts = [f"{item.get('key', 'value')}: {item.get('message')}" for item in error.extra if isinstance(item, dict)]
-        return "; ".join(parts)[:1000]
-    cause = error.__cause__
-    while isinstance(cause, SerializationException) and cause.__cause__ is not None:
-        cause = cause.__cause__
-    return str(cause or error.detail)[:1000]
+    if not (isinstance(error, ValidationException) and isinstance(error.extra, list) and error.extra):
+        return error.detail[:_LONGEST_DETAIL]
+    wrong = [(str(item.get("key", "value")), str(item.get("message"))) for item in error.extra]
+    if ("data", "'data'") in wrong:
+        return "The body is empty, and this endpoint takes JSON."
+    return "; ".join(f"{key}: {message}" for key, message in wrong)[:_LONGEST_DETAIL]
 
 
 def _route(request: AnyRequest) -> str:

@@ -1,32 +1,24 @@
 """Ask for an upload, and say that it is complete."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, post
-from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
-from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_200_OK
 
 from app.api.parts import Parts
 from app.api.problems import AnyRequest
+from app.api.strict_json import json_only
 from app.api.views import MediaView, UploadView, view_media, view_upload
-from app.errors import UnsupportedBody, UploadNotReceived
+from app.errors import UploadNotReceived
 from app.flow.finalize_upload import Outcome, finalize_upload
 from app.flow.find_media import find_media
 from app.flow.purge_objects import purge_objects
 from app.flow.request_upload import UploadRequest, request_upload
 from app.media import Status
 from app.telemetry import traceparent
-
-
-def json_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Refuse any other body before it is read. Raises UnsupportedBody."""
-    content_type = connection.headers.get("content-type", "")
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise UnsupportedBody(content_type)
 
 
 class Uploads(Controller):
@@ -54,7 +46,7 @@ class Uploads(Controller):
         )
         return view_upload(requested, parts)
 
-    @post("/{media_id:uuid}/complete", operation_id="completeUpload", status_code=HTTP_200_OK)
+    @post("/{media_id:str}/complete", operation_id="completeUpload", status_code=HTTP_200_OK)
     async def complete(self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]) -> MediaView:
         """Say that the PUT is done, for clients that don't want to wait for storage to say it. Answers the result."""
         caller = request.user

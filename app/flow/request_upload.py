@@ -20,6 +20,7 @@ from app.presign import Signer
 _sql = queries("request_upload")
 
 _SHA256_BYTES = 32
+_END_OF_TIME = 9_000  # a year that PostgreSQL can hold in any time zone
 _LONGEST_IDEMPOTENCY_KEY = 255
 
 
@@ -145,7 +146,7 @@ def _is_sha256(text: str) -> bool:
 
 
 def _is_future(at: datetime) -> bool:
-    return at.tzinfo is not None and at > datetime.now(UTC)
+    return at.tzinfo is not None and at.year < _END_OF_TIME and at > datetime.now(UTC)
 
 
 def _is_plain(text: str) -> bool:

@@ -30,13 +30,14 @@ _POLL_SECONDS: Final = 0.02
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """How a process is started and asked to stop. `user` is the system user it runs as, if not ours."""
+    """How a process is started, asked to stop, and ended should we die. `user`: whom it runs as, if not as us."""
 
     part: str
     arguments: Sequence[str | Path]
     environment: Mapping[str, str]
     log: Path
     stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGTERM
     user: str | None = None
     descriptors: tuple[int, ...] = ()
     folder: Path | None = None
@@ -71,7 +72,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 pass_fds=command.descriptors,
                 start_new_session=True,
-                preexec_fn=_dies_with(os.getpid(), command.stop_signal),  # noqa: PLW1509  no thread of ours forks
+                preexec_fn=_dies_with(os.getpid(), command.death_signal),  # noqa: PLW1509  no thread of ours forks
                 user=command.user,
                 group=command.user,
                 extra_groups=None if command.user is None else [],

@@ -50,6 +50,7 @@ def _compile(module: str, workshop: Path, log: Path, lock: int, step: LongStep) 
                 environment={**environment(), **variables},
                 log=log,
                 stop_signal=signal.SIGINT,  # go then ends its compilers first
+                death_signal=signal.SIGINT,
                 descriptors=(lock,),
                 folder=workshop,  # no go.mod of the caller's folder may have a say
             ),

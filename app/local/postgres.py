@@ -58,6 +58,7 @@ def postgres(folder: DataFolder, ports: Ports, secrets: StackSecrets, *, quick: 
             environment=_environment(),
             log=folder.log("postgres"),
             stop_signal=signal.SIGINT,  # fast shutdown: open sessions are ended
+            death_signal=signal.SIGINT,
             user=user,
             descriptors=(folder.lock,),
             folder=cluster,

@@ -1,6 +1,7 @@
 """The service's own processes: APIs that share one listening socket, and workers."""
 
 import http.client
+import signal
 import socket
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from app.local.ports import LOOPBACK
 
 # -P: the package that this program was installed with, not an `app` that lies in the caller's folder.
 _MEDIA = (sys.executable, "-P", "-m", "app")
+# An orderly end would wait for parts that die at the same time. Both may be killed at any instruction.
+_DEATH_SIGNAL = signal.SIGKILL
 
 
 def api(folder: DataFolder, environment: Mapping[str, str], listener: socket.socket) -> Child:
@@ -21,6 +24,7 @@ def api(folder: DataFolder, environment: Mapping[str, str], listener: socket.soc
             arguments=[*_MEDIA, "api", "--fd", str(listener.fileno())],
             environment=environment,
             log=folder.log("api"),
+            death_signal=_DEATH_SIGNAL,
             descriptors=(folder.lock, listener.fileno()),
         )
     )
@@ -34,6 +38,7 @@ def worker(folder: DataFolder, environment: Mapping[str, str]) -> Child:
             arguments=[*_MEDIA, "worker"],
             environment=environment,
             log=folder.log("worker"),
+            death_signal=_DEATH_SIGNAL,
             descriptors=(folder.lock,),
         )
     )

@@ -135,4 +135,4 @@ def _stopped_at_the_end(folder: DataFolder, started: Sequence[Child], say: Say) 
         finally:  # an interrupt while a failed start is cleaned up
             for child in started:
                 child.kill()
-        say("stopped: " + ", ".join(dict.fromkeys(child.part for child in started)))
+        say("stopped: every process that was started")

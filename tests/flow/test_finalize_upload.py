@@ -1,36 +1,80 @@
-"""From the PUT to ready or rejected, in both modes."""
+"""From the PUT to ready, in both modes: by its notification, by the client's nudge, and by both at once."""
+
+import asyncio
+import json
 
 import pytest
 
+from app.events import NOTIFICATION_STREAM
 from tests import samples
+from tests.story import ask, complete, download, land, make_ready, put, settled, sha256_of, stored, unique_png
 
-
-async def ask(api, user, data, mime_type="image/png", **more):
-    body = {"file_name": "photo.png", "mime_type": mime_type, "file_size": len(data), **more}
-    response = await api.post("/api/v1/media/upload", json=body, headers=user)
-    assert response.status_code == 201, response.text
-    return response.json()
-
-
-async def put(storage, upload, data):
-    return await storage.put(upload["url"], content=data, headers=upload["headers"])
-
-
-async def settled(api, user, media_id):
-    response = await api.get(f"/api/v1/media/{media_id}", headers={**user, "Prefer": "wait=10"})
-    assert response.status_code == 200, response.text
-    return response.json()
+SPEC_FIELDS = ["event_type", "media_id", "context_type", "context_id", "file_type", "timestamp"]
+ADDED_FIELDS = ["event_id", "mime_type", "file_size", "uploaded_by"]
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 async def test_an_upload_becomes_ready_by_its_notification_alone(api, storage, user, worker, events):
     data = samples.png(64, 48)
     asked = await ask(api, user, data)
-    assert (await put(storage, asked["upload"], data)).status_code == 200
+    assert (await put(storage, asked, data)).status_code == 200
     media = await settled(api, user, asked["id"])
     assert (media["status"], media["width"], media["height"]) == ("ready", 64, 48)
     message = await events.next(asked["id"])
     assert message.subject == "media.uploaded"
-    link = await api.get(f"/api/v1/media/{asked['id']}/download", headers=user)
-    assert link.status_code == 302, link.text
-    downloaded = await storage.get(link.headers["location"])
-    assert downloaded.content == data
+    downloaded = await download(api, storage, user, asked["id"])
+    assert (downloaded.status_code, downloaded.content) == (200, data)
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "data", "file_type", "size"),
+    [
+        ("image/jpeg", samples.jpeg(40, 30), "image", (40, 30)),
+        ("image/webp", samples.webp(40, 30), "image", (40, 30)),
+        ("application/pdf", samples.pdf(), "pdf", (None, None)),
+    ],
+)
+async def test_every_allowed_type_becomes_ready(api, storage, user, mime_type, data, file_type, size):
+    asked = await make_ready(api, storage, user, data, mime_type)
+    media = await settled(api, user, asked["id"])
+    assert (media["mime_type"], media["file_type"]) == (mime_type, file_type)
+    assert (media["width"], media["height"]) == size
+    served = await download(api, storage, user, asked["id"])
+    assert (served.content, served.headers["content-type"]) == (data, mime_type)
+
+
+async def test_two_notifications_announce_one_upload(api, storage, user, worker, events, bus, durable, mode):
+    sent_before = await _announced_uploads(bus)
+    asked = await land(api, storage, user, unique_png())
+    await settled(api, user, asked["id"])
+    await _until_delivered(bus, durable, asked, at_least=2)
+    assert sent_before >= 0
+    await events.next(asked["id"])
+    await events.none_more(asked["id"])
+
+
+async def test_media_uploaded_says_what_the_spec_says_and_where_the_request_came_from(
+    api, storage, bearer, worker, events
+):
+    uploader = "6f1c1ad0-1f0c-4a39-9a39-5e6c3a3a1c11"
+    user, context_id = bearer(uploader), "bb0e8400-e29b-41d4-a716-446655440000"
+    data = unique_png()
+    context = {"context_type": "ticket_photo", "context_id": context_id}
+    asked = await land(api, storage, user, data, headers={"traceparent": TRACEPARENT}, **context)
+    message = await events.next(asked["id"])
+    said = json.loads(message.data)
+    assert list(said) == SPEC_FIELDS + ADDED_FIELDS
+    assert said | {"timestamp": "", "event_id": ""} == {
+        "event_type": "MediaUploaded",
+        "media_id": asked["id"],
+        **context,
+        "file_type": "image",
+        "timestamp": "",
+        "event_id": "",
+        "mime_type": "image/png",
+        "file_size": len(data),
+        "uploaded_by": uploader,
+    }
+    assert said["timestamp"].endswith("Z")
+    assert message.headers["Nats-Msg-Id"] == said["event_id"]
+    assert message.headers["traceparent"] == TRACEPARENT

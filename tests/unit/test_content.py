@@ -264,8 +264,12 @@ def test_absurd_dimensions_are_none(sides):
 @pytest.mark.parametrize(
     "data", [b"", samples.svg(), samples.html(), samples.pdf(), b"<?xml" + bytes(99), b"BM" + b"\1" * 60]
 )
-def test_what_is_no_png_jpeg_or_webp_has_no_dimensions(data):
-    assert dimensions(data) is None
+def test_what_is_no_png_jpeg_or_webp_has_no_dimensions_and_is_never_parsed(monkeypatch, data):
+    monkeypatch.setattr(content.imagesize, "get", lambda _file: (1, 1))
+    assert dimensions(samples.png()) == (1, 1)
+    with monkeypatch.context() as parsing:
+        parsing.setattr(content.imagesize, "get", lambda _file: pytest.fail("parsed"))
+        assert dimensions(data) is None
 
 
 def test_dimensions_of_broken_images_never_raise():

@@ -1,0 +1,33 @@
+"""JSON bodies, decoded strictly into the struct that the handler declares: "10" is no number, and 1 is not true."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+
+from app.errors import InvalidRequest, UnsupportedBody
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """Litestar's own decoding is lenient, as it also serves query strings."""
+
+    async def json(self) -> Any:
+        """The body as the handler's `data` type. Raises InvalidRequest that says what is wrong and where."""
+        assert isinstance(self.route_handler, HTTPRouteHandler)
+        field = self.route_handler.parsed_data_field
+        assert field is not None
+        try:
+            return msgspec.json.decode(await self.body(), type=field.annotation)
+        except msgspec.MsgspecError as error:
+            raise InvalidRequest(f"The body is not what this endpoint takes: {error}") from error
+        except RecursionError as error:
+            raise InvalidRequest("The body is nested too deeply.") from error
+
+
+def json_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard: refuse any other body before it is read. Raises UnsupportedBody."""
+    content_type = connection.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise UnsupportedBody(content_type)

@@ -1,0 +1,38 @@
+"""`media doctor`: what keeps the service from working, and what to do about it."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from app.config import ApiSettings, api_settings, environment
+from app.doctor import examine
+from app.local.attached import attached_environment
+from app.telemetry import configure_logs
+
+
+@click.command()
+@click.option(
+    "--data-dir",
+    default=Path(".media"),
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The local stack to examine, where the environment has no settings.",
+)
+def doctor(data_dir: Path) -> None:
+    """Examine every outside part. Exits with 1 if something must be done."""
+    configure_logs("ERROR", process="doctor")
+    found = environment()
+    settings = api_settings(found if "DATABASE_URL" in found else attached_environment(data_dir, found))
+    if not asyncio.run(_report(settings)):
+        raise SystemExit(1)
+
+
+async def _report(settings: ApiSettings) -> bool:
+    healthy = True
+    async for finding in examine(settings):
+        healthy &= finding.ok
+        click.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.part}: {finding.says}")
+        if finding.advice:
+            click.echo(f"      → {finding.advice}")
+    return healthy

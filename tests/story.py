@@ -1,0 +1,128 @@
+"""The verbs of the story that every test tells: ask, put, settled, served; and what only an administrator can see."""
+
+import base64
+import hashlib
+import io
+import random
+from urllib.parse import unquote, urlsplit
+
+from app.media import ObjectAddress
+from tests import samples
+
+
+def unique_png():
+    """A PNG that no other test uploads: its bytes are told from all others by their ETag."""
+    return samples.png(random.randint(1, 5000), random.randint(1, 8), size=random.randint(300, 3000))
+
+
+def sha256_of(data):
+    """As declared and as stored: base64."""
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+async def ask(api, user, data, mime_type="image/png", *, headers=None, **more):
+    """The answer to a request for an upload of these bytes."""
+    body = {"file_name": "photo.png", "mime_type": mime_type, "file_size": len(data), **more}
+    response = await api.post("/api/v1/media/upload", json=body, headers={**user, **(headers or {})})
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+async def put(storage, asked, data, **extra):
+    """The PUT that the URL is for; `extra` are headers that it did not ask for."""
+    upload = asked["upload"]
+    return await storage.put(upload["url"], content=data, headers={**upload["headers"], **extra})
+
+
+async def land(api, storage, user, data, mime_type="image/png", **more):
+    """Asked for, and landed: the answer of the API."""
+    asked = await ask(api, user, data, mime_type, **more)
+    response = await put(storage, asked, data)
+    assert response.status_code == 200, response.text
+    return asked
+
+
+async def settled(api, user, media_id):
+    """The media object, once it is no longer pending."""
+    response = await api.get(f"/api/v1/media/{media_id}", headers={**user, "Prefer": "wait=10"})
+    assert response.status_code == 200, response.text
+    media = response.json()
+    assert media["status"] != "pending", "nothing settled it"
+    return media
+
+
+async def complete(api, user, media_id):
+    """The client's nudge."""
+    return await api.post(f"/api/v1/media/{media_id}/complete", headers=user)
+
+
+async def make_ready(api, storage, user, data, mime_type="image/png", **more):
+    """Asked for, landed and finalized by the client's nudge: no worker is needed."""
+    asked = await land(api, storage, user, data, mime_type, **more)
+    response = await complete(api, user, asked["id"])
+    assert (response.status_code, response.json()["status"]) == (200, "ready"), response.text
+    return asked
+
+
+async def link_to(api, user, media_id):
+    """A presigned GET."""
+    response = await api.get(f"/api/v1/media/{media_id}/download", headers=user)
+    assert response.status_code == 302, response.text
+    return response.headers["location"]
+
+
+async def download(api, storage, user, media_id):
+    """What storage serves for this media object."""
+    return await storage.get(await link_to(api, user, media_id))
+
+
+def lands_at(asked):
+    """Where the issued URL writes to."""
+    bucket, _, key = unquote(urlsplit(asked["upload"]["url"]).path).lstrip("/").partition("/")
+    return ObjectAddress(bucket, key)
+
+
+def storage_code(response):
+    """The code of a refusal by storage."""
+    return response.text.partition("<Code>")[2].partition("</Code>")[0]
+
+
+async def write(root, address, data, mime_type="image/png"):
+    """Write bytes as the administrator, as no URL allows."""
+    await root._client.put_object(address.bucket, address.key, io.BytesIO(data), len(data), content_type=mime_type)
+
+
+async def stored(root, environment, data):
+    """Every key, in the bucket where uploads land and in the one that is served from, that holds these bytes."""
+    etag = hashlib.md5(data).hexdigest()
+    buckets = {environment["MINIO_BUCKET_INCOMING"], environment["MINIO_BUCKET_MEDIA"]}
+    return {
+        ObjectAddress(bucket, listed.object_name)
+        for bucket in buckets
+        async for listed in root._client.list_objects(bucket, recursive=True)
+        if listed.etag.strip('"') == etag
+    }
+
+
+async def status_of(rows, media_id):
+    return await rows.fetchval("SELECT status FROM media.media_objects WHERE id = $1", media_id)
+
+
+async def pass_time(rows, media_id, seconds):
+    """Let the row's times, and the ledger's, lie this much further back."""
+    await rows.execute(
+        """UPDATE media.media_objects
+           SET created_at = created_at - $2 * interval '1 second', sweep_at = sweep_at - $2 * interval '1 second',
+               upload_expires_at = upload_expires_at - $2 * interval '1 second',
+               expires_at = expires_at - $2 * interval '1 second'
+           WHERE id = $1""",
+        media_id,
+        seconds,
+    )
+    await rows.execute(
+        """UPDATE media.purges SET due_at = due_at - $2 * interval '1 second',
+               closes_at = closes_at - $2 * interval '1 second', claimed_at = claimed_at - $2 * interval '1 second'
+           WHERE media_id = $1""",
+        media_id,
+        seconds,
+    )
