@@ -64,13 +64,12 @@ def mode(request):
 
 @pytest.fixture
 async def database_url(stack):
-    """A migrated database of this test's own."""
+    """A migrated database of this test's own. It goes with the server: dropping it would wait for a checkpoint."""
     name = f"test_{secrets.token_hex(8)}"
     connection = await asyncpg.connect(stack.database_url)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-    yield database_named(stack.database_url, name)
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
     await connection.close()
+    return database_named(stack.database_url, name)
 
 
 @pytest.fixture
@@ -173,7 +172,7 @@ async def worker(idle_worker):
 
 @pytest.fixture
 async def events(bus):
-    """What is announced from now on: `await events(media_id)` is the next event of that object."""
+    """What is announced from now on."""
     return await Announcements.begin(bus)
 
 
@@ -188,14 +187,14 @@ class Announcements:
     async def begin(cls, bus):
         return cls(await bus.jetstream().subscribe("media.*", ordered_consumer=True, deliver_policy=DeliverPolicy.NEW))
 
-    async def next(self, media_id, timeout=10):
+    async def next(self, media_id, patience=10):
         """The next message about this object."""
         for index, message in enumerate(self._seen):
             if media_id in message.data.decode():
                 return self._seen.pop(index)
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patience):
             while True:
-                message = await self._subscription.next_msg(timeout=timeout)
+                message = await self._subscription.next_msg(timeout=patience)
                 if media_id in message.data.decode():
                     return message
                 self._seen.append(message)

@@ -1,10 +1,14 @@
 """The verbs of the story that every test tells: ask, put, settled, served; and what only an administrator can see."""
 
 import base64
+import contextlib
 import hashlib
 import io
 import random
 from urllib.parse import unquote, urlsplit
+
+import aiohttp
+from miniopy_async.api import Minio
 
 from app.media import ObjectAddress
 from tests import samples
@@ -87,19 +91,33 @@ def storage_code(response):
     return response.text.partition("<Code>")[2].partition("</Code>")[0]
 
 
-async def write(root, address, data, mime_type="image/png"):
-    """Write bytes as the administrator, as no URL allows."""
-    await root._client.put_object(address.bucket, address.key, io.BytesIO(data), len(data), content_type=mime_type)
+@contextlib.asynccontextmanager
+async def client_of(stack, identity):
+    """All of S3, as whoever has this identity's secret can use it."""
+    async with aiohttp.ClientSession() as session:
+        yield Minio(
+            stack.minio_endpoint,
+            identity.access_key,
+            identity.secret_key,
+            secure=False,
+            region="us-east-1",
+            session=session,
+        )
 
 
-async def stored(root, environment, data):
+async def write(administrator, address, data, mime_type="image/png"):
+    """Write bytes as no URL allows."""
+    await administrator.put_object(address.bucket, address.key, io.BytesIO(data), len(data), content_type=mime_type)
+
+
+async def stored(administrator, environment, data):
     """Every key, in the bucket where uploads land and in the one that is served from, that holds these bytes."""
     etag = hashlib.md5(data).hexdigest()
     buckets = {environment["MINIO_BUCKET_INCOMING"], environment["MINIO_BUCKET_MEDIA"]}
     return {
         ObjectAddress(bucket, listed.object_name)
         for bucket in buckets
-        async for listed in root._client.list_objects(bucket, recursive=True)
+        async for listed in administrator.list_objects(bucket, recursive=True)
         if listed.etag.strip('"') == etag
     }
 

@@ -10,7 +10,6 @@ import hashlib
 import io
 import logging
 import mimetypes
-import os
 import re
 import time
 import uuid
@@ -35,6 +34,18 @@ _TYPES.add_type("image/webp", ".webp")  # Python 3.11 leaves it to the machine's
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+
+
+class Wanted(msgspec.Struct, omit_defaults=True):
+    """What the API is asked for."""
+
+    file_name: str
+    mime_type: str
+    file_size: int
+    checksum_sha256: str
+    context_type: str | None = None
+    context_id: uuid.UUID | None = None
+    is_public: bool = False
 
 
 class Presigned(msgspec.Struct):
@@ -80,8 +91,9 @@ class Api:
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
 
-    def request_upload(self, wanted: dict[str, object]) -> Requested:
-        return self._call("POST", "/upload", Requested, headers={"Idempotency-Key": str(uuid.uuid4())}, json=wanted)
+    def request_upload(self, wanted: Wanted) -> Requested:
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        return self._call("POST", "/upload", Requested, headers=key, json=msgspec.to_builtins(wanted))
 
     def media(self, media_id: uuid.UUID, *, wait_seconds: int) -> Media:
         """The media object, as soon as it is not pending or `wait_seconds` have passed."""
@@ -158,12 +170,9 @@ def upload(
     """Upload FILE, follow it until it is ready and print its download link."""
     with file.open("rb") as source:
         wanted = _describe(source, file.name, mime_type)
-        if context_type:
-            wanted["context_type"] = context_type
-        if context_id:
-            wanted["context_id"] = str(context_id)
-        requested = api.request_upload(wanted | {"is_public": public})
-        _put(source, requested.upload, os.fstat(source.fileno()).st_size)
+        wanted.context_type, wanted.context_id, wanted.is_public = context_type, context_id, public
+        requested = api.request_upload(wanted)
+        _put(source, requested.upload, wanted)
     if no_wait:
         click.echo(requested.id)
         return
@@ -201,29 +210,28 @@ def download(api: Api, media_id: uuid.UUID, output: Path) -> None:
             advance(len(chunk))
 
 
-def _describe(source: io.BufferedReader, name: str, mime_type: str | None) -> dict[str, object]:
-    """What the API is asked for: name, type, size and SHA-256."""
+def _describe(source: io.BufferedReader, name: str, mime_type: str | None) -> Wanted:
+    """Name, type, size and SHA-256 of the file."""
     mime_type = mime_type or _TYPES.guess_type(name)[0]
     if mime_type is None:
         raise click.ClickException(f"The name {name} does not tell the type. Say it with --mime-type.")
-    checksum = hashlib.file_digest(source, "sha256").digest()
-    return {
-        "file_name": name,
-        "mime_type": mime_type,
-        "file_size": source.tell(),
-        "checksum_sha256": base64.b64encode(checksum).decode(),
-    }
+    checksum = base64.b64encode(hashlib.file_digest(source, "sha256").digest()).decode()
+    return Wanted(file_name=name, mime_type=mime_type, file_size=source.tell(), checksum_sha256=checksum)
 
 
-def _put(source: io.BufferedReader, presigned: Presigned, size_bytes: int) -> None:
+def _put(source: io.BufferedReader, presigned: Presigned, wanted: Wanted) -> None:
     """Send the bytes to storage. The headers hold the content length, so that they are not sent in chunks."""
     source.seek(0)
-    with _to_storage(presigned.url, "upload") as http, _progress(Path(source.name).name, size_bytes) as advance:
+    with _to_storage(presigned.url, "upload") as http, _progress(wanted.file_name, wanted.file_size) as advance:
 
         def body() -> Iterator[bytes]:
-            while chunk := source.read(_CHUNK_BYTES):
+            left = wanted.file_size
+            while left and (chunk := source.read(min(left, _CHUNK_BYTES))):
                 yield chunk
+                left -= len(chunk)
                 advance(len(chunk))
+            if left:
+                raise click.ClickException(f"{wanted.file_name} became shorter while it was sent.")
 
         response = http.put(presigned.url, headers=presigned.headers, content=body())
         _refuse_storage_error(response, "upload")

@@ -5,9 +5,8 @@ import json
 
 import pytest
 
-from app.events import NOTIFICATION_STREAM
 from tests import samples
-from tests.story import ask, complete, download, land, make_ready, put, settled, sha256_of, stored, unique_png
+from tests.story import ask, complete, download, land, lands_at, make_ready, put, settled, sha256_of, stored, unique_png
 
 SPEC_FIELDS = ["event_type", "media_id", "context_type", "context_id", "file_type", "timestamp"]
 ADDED_FIELDS = ["event_id", "mime_type", "file_size", "uploaded_by"]
@@ -43,13 +42,13 @@ async def test_every_allowed_type_becomes_ready(api, storage, user, mime_type, d
     assert (served.content, served.headers["content-type"]) == (data, mime_type)
 
 
-async def test_two_notifications_announce_one_upload(api, storage, user, worker, events, bus, durable, mode):
-    sent_before = await _announced_uploads(bus)
+async def test_two_notifications_announce_one_upload(api, storage, user, worker, durable, events, notifications):
     asked = await land(api, storage, user, unique_png())
     await settled(api, user, asked["id"])
-    await _until_delivered(bus, durable, asked, at_least=2)
-    assert sent_before >= 0
-    await events.next(asked["id"])
+    await notifications.next(lands_at(asked))
+    late = await notifications.next(lands_at(asked))
+    await notifications.taken(late, durable)
+    assert (await events.next(asked["id"])).subject == "media.uploaded"
     await events.none_more(asked["id"])
 
 
@@ -78,3 +77,49 @@ async def test_media_uploaded_says_what_the_spec_says_and_where_the_request_came
     assert said["timestamp"].endswith("Z")
     assert message.headers["Nats-Msg-Id"] == said["event_id"]
     assert message.headers["traceparent"] == TRACEPARENT
+
+
+async def test_storage_enforced_or_computed_the_checksum_of_the_row(api, storage, user, mode):
+    data = unique_png()
+    bound = await make_ready(api, storage, user, data, checksum_sha256=sha256_of(data))
+    assert (await settled(api, user, bound["id"]))["checksum_sha256"] == sha256_of(data)
+    unbound = await make_ready(api, storage, user, data)
+    known = (await settled(api, user, unbound["id"]))["checksum_sha256"]
+    assert known == (sha256_of(data) if mode == "quarantine" else None)
+
+
+async def test_complete_before_the_put_is_told_so(api, storage, user):
+    data = unique_png()
+    asked = await ask(api, user, data)
+    early = await complete(api, user, asked["id"])
+    assert (early.status_code, early.json()["code"]) == (409, "upload_not_received")
+    assert (await put(storage, asked, data)).status_code == 200
+    assert (await complete(api, user, asked["id"])).json()["status"] == "ready"
+
+
+async def test_complete_settles_without_any_notification(api, storage, user, rows):
+    asked = await make_ready(api, storage, user, unique_png())
+    assert await rows.fetchval("SELECT finalized_by FROM media.media_objects") == "complete"
+    again = await complete(api, user, asked["id"])
+    assert (again.status_code, again.json()["status"]) == (200, "ready")
+
+
+async def test_eight_nudges_and_the_notification_make_one_event(
+    api, storage, user, rows, administrator, environment, worker, events
+):
+    data = unique_png()
+    asked = await land(api, storage, user, data)
+    answers = await asyncio.gather(*(complete(api, user, asked["id"]) for _ in range(8)))
+    assert [(answer.status_code, answer.json()["status"]) for answer in answers] == [(200, "ready")] * 8
+    await events.next(asked["id"])
+    await events.none_more(asked["id"])
+    assert await rows.fetchval("SELECT count(*) FROM media.outbox") == 1
+    while await worker.purge():
+        pass
+    assert len(await stored(administrator, environment, data)) == 1
+
+
+async def test_the_notification_says_who_finalized(api, storage, user, rows, worker):
+    asked = await land(api, storage, user, unique_png())
+    await settled(api, user, asked["id"])
+    assert await rows.fetchval("SELECT finalized_by FROM media.media_objects") == "notification"
