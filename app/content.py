@@ -8,13 +8,15 @@ import io
 import re
 from enum import StrEnum
 from functools import cache
-from typing import Final, Literal
+from typing import Final
 
 import imagesize
 import msgspec
 import pylibmagic  # must come first: it tells `magic` where the library is
 
 import magic  # isort: skip
+
+from app.media import FileType
 
 FIRST_BYTES: Final = 4096
 """How many bytes `judge` needs (fewer, if the object is smaller).
@@ -49,8 +51,6 @@ _DOCUMENTS: Final = (
 )
 # First bytes → the longest side that the format can hold. Nothing else may reach imagesize: it parses XML for others.
 _LONGEST_SIDES: Final = {b"\x89PNG\r\n\x1a\n": 65_535, b"\xff\xd8\xff": 65_535, b"RIFF": 16_383}
-
-FileType = Literal["image", "pdf", "document", "other"]
 
 
 class RejectionReason(StrEnum):

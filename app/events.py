@@ -125,4 +125,7 @@ def parse_notification(payload: bytes) -> Iterator[ObjectAddress]:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NeverWorks(f"no bucket notification: {error}") from error
     for record in records:
-        yield ObjectAddress(record.s3.bucket.name, unquote_plus(record.s3.object.key))
+        address = ObjectAddress(record.s3.bucket.name, unquote_plus(record.s3.object.key))
+        if "\0" in address.bucket or "\0" in address.key:
+            raise NeverWorks("no bucket notification: a name holds a NUL, which no object has")
+        yield address

@@ -5,6 +5,7 @@ Bytes never pass through here, except the first few KiB that `look` reads. Whate
 StorageUnavailable; an object that isn't there is None or nothing to remove.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Final
@@ -84,7 +85,9 @@ class ObjectStore:
             with _unreachable_is_unavailable():
                 response = await self._client.get_object(address.bucket, address.key, offset=0, length=length)
                 async with response:
-                    first_bytes = await response.content.read(length)
+                    first_bytes = await response.content.readexactly(
+                        min(length, int(response.headers["Content-Length"]))
+                    )
         except S3Error as error:
             if error.code == _EMPTY:
                 return StoredObject(0, b"", "", "", ())
@@ -105,7 +108,8 @@ class ObjectStore:
                 found = await self._client.stat_object(
                     address.bucket, address.key, extra_headers={"x-amz-checksum-mode": "ENABLED"}
                 )
-        except S3Error:
+        except S3Error as error:
+            _absent_or_unreadable(error)
             return None
         return CIMultiDict(found.metadata or {}).get("x-amz-checksum-sha256")
 
@@ -142,8 +146,11 @@ class ObjectStore:
         return [address for batch in removed for address in batch]
 
     async def _remove_from(self, bucket: str, batch: list[ObjectAddress]) -> list[ObjectAddress]:
-        with _unreachable_is_unavailable():
-            errors = await self._client.remove_objects(bucket, [DeleteObject(address.key) for address in batch])
+        try:
+            with _unreachable_is_unavailable():
+                errors = await self._client.remove_objects(bucket, [DeleteObject(address.key) for address in batch])
+        except S3Error as error:
+            raise StorageUnavailable from error
         failed = {error.name for error in errors if error.code not in _GONE}
         return [address for address in batch if address.key not in failed]
 
@@ -190,5 +197,5 @@ def _unreachable_is_unavailable() -> Iterator[None]:
         yield
     except S3Error:
         raise
-    except (TimeoutError, aiohttp.ClientError, OSError, MinioException) as error:
+    except (TimeoutError, aiohttp.ClientError, asyncio.IncompleteReadError, OSError, MinioException) as error:
         raise StorageUnavailable from error

@@ -49,6 +49,7 @@ class Worker:
         self._event_bus = event_bus
         self._durable = durable
         self._outbox_bell = asyncio.Event()
+        self._purge_bell = asyncio.Event()
 
     async def run(self) -> None:
         """All tasks, until cancelled."""
@@ -58,10 +59,10 @@ class Worker:
                 self._event_bus.consume(NOTIFICATION_STREAM, self._durable, self.finalize_notified, concurrency=_LANES)
             )
             tasks.create_task(database.listen(self._settings.database_url, "media_outbox", self._ring))
-            tasks.create_task(self._relay())
+            tasks.create_task(self._whenever(self._outbox_bell, _RELAY_POLL_SECONDS, self.relay))
+            tasks.create_task(self._whenever(self._purge_bell, self._settings.sweep_interval_seconds, self.purge))
             tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.sweep))
             tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.expire))
-            tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.purge))
 
     async def finalize_notified(self, payload: bytes) -> None:
         """A bucket notification: look at each key that it names."""
@@ -86,8 +87,12 @@ class Worker:
         expired = await find_expired_media(database=self._database)
         for media in expired:
             await expire_media(media, grace_seconds=self._settings.grace_seconds, database=self._database)
-            await purge_objects(media_id=media.id, database=self._database, object_store=self._object_store)
+        self._purge_bell.set()
         return bool(expired)
+
+    async def relay(self) -> bool:
+        """Events that wait in the outbox."""
+        return await relay_outbox(database=self._database, event_bus=self._event_bus) > 0
 
     async def purge(self) -> bool:
         """Bytes whose removal is due."""
@@ -102,23 +107,21 @@ class Worker:
             database=self._database,
             object_store=self._object_store,
         )
+        self._purge_bell.set()
         log.debug("upload.looked_at", outcome=outcome, trigger=trigger)
         return outcome
 
     def _ring(self, _media_id: str) -> None:
         self._outbox_bell.set()
 
-    async def _relay(self) -> None:
-        """Empty the outbox whenever the bell rings; the poll is the net under a notification that was lost."""
+    async def _whenever(self, bell: asyncio.Event, seconds: float, work: Callable[[], Awaitable[bool]]) -> None:
+        """Work whenever the bell rings; the time is the net under a ring that was lost."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_RELAY_POLL_SECONDS):
-                    await self._outbox_bell.wait()
-            self._outbox_bell.clear()
-            await self._until_idle(self._relay_once)
-
-    async def _relay_once(self) -> bool:
-        return await relay_outbox(database=self._database, event_bus=self._event_bus) > 0
+                async with asyncio.timeout(seconds):
+                    await bell.wait()
+            bell.clear()
+            await self._until_idle(work)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[bool]]) -> None:
         while True:

@@ -1,5 +1,6 @@
 """The verbs of the story that every test tells: ask, put, settled, served; and what only an administrator can see."""
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -120,6 +121,13 @@ async def stored(administrator, environment, data):
         async for listed in administrator.list_objects(bucket, recursive=True)
         if listed.etag.strip('"') == etag
     }
+
+
+async def gone(administrator, environment, data):
+    """Until no key holds these bytes: a worker removes them."""
+    async with asyncio.timeout(10):
+        while await stored(administrator, environment, data):
+            await asyncio.sleep(0.02)
 
 
 async def status_of(rows, media_id):

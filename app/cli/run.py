@@ -9,6 +9,7 @@ from app.local.ports import Ports
 from app.local.problem import CannotStart
 from app.local.settings import IN_PLACE, QUARANTINE
 from app.local.stack import Plan, run_stack
+from app.telemetry import configure_logs
 
 _PORT = click.IntRange(0, 65_535)
 _PROCESSES = click.IntRange(1, 64)
@@ -49,6 +50,7 @@ def run(
     The first Ctrl-C stops every part in order and exits with 0, the second kills them at once and exits with 130.
     A part that dies is started again. Exits with 1 if a part can't be started.
     """
+    configure_logs("WARNING", process="run")  # what a person needs is said in sentences
     plan = Plan(
         data_dir=data_dir,
         ports=Ports(api=port, minio=minio_port, nats=nats_port, postgres=postgres_port),
@@ -57,12 +59,16 @@ def run(
         worker_processes=worker_processes,
     )
     try:
-        run_stack(plan, _say)
+        run_stack(plan, _say, _warn)
     except CannotStart as problem:
         raise click.ClickException(str(problem)) from problem
 
 
-def _say(line: str) -> None:
+def _say(line: str, *, err: bool = False) -> None:
     # A closed terminal must not keep us from stopping what we started.
     with contextlib.suppress(OSError):
-        click.echo(line)
+        click.echo(line, err=err)
+
+
+def _warn(line: str) -> None:
+    _say(line, err=True)

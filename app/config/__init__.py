@@ -16,6 +16,7 @@ from app.config.structs import (
     MigrateSettings,
     ProvisionSettings,
     Storage,
+    StreamsSettings,
     UploadPolicy,
     WorkerSettings,
 )
@@ -30,12 +31,14 @@ __all__ = [
     "MigrateSettings",
     "ProvisionSettings",
     "Storage",
+    "StreamsSettings",
     "UploadPolicy",
     "WorkerSettings",
     "api_settings",
     "environment",
     "migrate_settings",
     "provision_settings",
+    "streams_settings",
     "worker_settings",
 ]
 
@@ -81,6 +84,14 @@ def migrate_settings(environment: Mapping[str, str] = os.environ) -> MigrateSett
     """Settings of `media migrate`. Raises Misconfigured with everything that is missing or wrong."""
     read = Reader(environment, "migrate")
     settings = MigrateSettings(database_url=read.text("DATABASE_URL"), log_level=read.log_level())
+    read.finish()
+    return settings
+
+
+def streams_settings(environment: Mapping[str, str] = os.environ) -> StreamsSettings:
+    """Settings of `media provision --only streams`. Raises Misconfigured with everything that is missing or wrong."""
+    read = Reader(environment, "streams")
+    settings = StreamsSettings(bus=read.bus(), log_level=read.log_level())
     read.finish()
     return settings
 

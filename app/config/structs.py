@@ -99,6 +99,13 @@ class MigrateSettings(msgspec.Struct, frozen=True):
         return "MigrateSettings(…)"
 
 
+class StreamsSettings(msgspec.Struct, frozen=True):
+    """Of `media provision --only streams`, which runs before storage does and knows none of its secrets."""
+
+    bus: Bus
+    log_level: str
+
+
 class ProvisionSettings(msgspec.Struct, frozen=True):
     storage: Storage
     root: Identity

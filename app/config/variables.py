@@ -44,8 +44,8 @@ VARIABLES: Final = (
     Variable("MINIO_REGION", "Region in signatures", "api worker provision", "us-east-1"),
     Variable("MINIO_SECURE", "`true`: reach MINIO_ENDPOINT over TLS", "api worker provision", "false"),
     Variable("MEDIA_PUBLIC_URL", "This API as clients reach it; links start with it", "api"),
-    Variable("NATS_URL", "NATS server, may carry user and password", "api worker provision"),
-    Variable("NATS_CREDENTIALS_FILE", "NATS credentials file (JWT and seed)", "api worker provision", unset="none"),
+    Variable("NATS_URL", "NATS server, may carry user and password", "api worker streams provision"),
+    Variable("NATS_CREDENTIALS_FILE", "NATS credentials file (JWT and seed)", "api worker streams provision", unset="none"),
     Variable("JWT_SECRET", "Key of HS256 bearer tokens; one of the three JWT keys is required", "api", unset="none"),
     Variable("JWT_PUBLIC_KEY", "PEM public key of RS256, ES256 or EdDSA bearer tokens", "api", unset="none"),
     Variable(
@@ -64,5 +64,5 @@ VARIABLES: Final = (
         "SWEEP_INTERVAL_SECONDS", "How often a worker looks for uploads whose notification never came", "worker", "10"
     ),
     Variable("UPLOAD_GRACE_SECONDS", "How long after its URL has run out an upload may end", "api worker", "900"),
-    Variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "api worker migrate provision", "INFO"),
+    Variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "api worker migrate streams provision", "INFO"),
 )

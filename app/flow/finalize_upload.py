@@ -56,17 +56,31 @@ async def finalize_upload(
         return Outcome.UNKNOWN
     media = media_object(row)
     if media.status != Status.PENDING:
+        await _remove_late_bytes(media, database)
         return Outcome.SETTLED_BEFORE
     if media.lands_at.bucket == bucket_media:
         found = await _in_place(media, object_store)
     else:
-        found = await _copied(media, bucket_media, database, object_store)
+        address = ObjectAddress(bucket_media, new_copy_key(media.mime_type, datetime.now(UTC)))
+        if await database.one(_sql["name_copy"], media.id, address.bucket, address.key) is None:
+            return Outcome.SETTLED_BEFORE
+        found = await _copied(media, address, database, object_store)
     if found is None:
         return Outcome.NOT_RECEIVED
     outcome = await _settle(media, found, trigger, grace_seconds, database)
     if outcome is Outcome.SETTLED_BEFORE:
         await database.one(_sql["remove_what_lost"], found.address.bucket, found.address.key)
     return outcome
+
+
+async def _remove_late_bytes(media: MediaObject, database: Database) -> None:
+    """What lands on an object that is closed, or was served from a copy, is not to stay."""
+    if media.status == Status.READY and media.stored_at == media.lands_at:
+        return
+    # Bytes that once were served from here may have links that still live: these are removed at once. All others wait
+    # for their entry in the ledger, so that the second notification of each upload costs nothing.
+    at_once = media.stored_at == media.lands_at
+    await database.one(_sql["remove_late_bytes"], media.lands_at.bucket, media.lands_at.key, media.id, at_once)
 
 
 async def _in_place(media: MediaObject, object_store: ObjectStore) -> _Found | None:
@@ -80,10 +94,8 @@ async def _in_place(media: MediaObject, object_store: ObjectStore) -> _Found | N
 
 
 async def _copied(
-    media: MediaObject, bucket_media: str, database: Database, object_store: ObjectStore
+    media: MediaObject, address: ObjectAddress, database: Database, object_store: ObjectStore
 ) -> _Found | None:
-    address = ObjectAddress(bucket_media, new_copy_key(media.mime_type, datetime.now(UTC)))
-    await database.one(_sql["name_copy"], media.id, address.bucket, address.key)
     copy = await object_store.copy(media.lands_at, address, media.mime_type)
     if copy is None:
         await database.one(_sql["forget_copy"], address.bucket, address.key)

@@ -32,4 +32,6 @@ async def _publish(row: Row, event_bus: EventBus) -> None:
     await event_bus.publish(
         SUBJECTS[row["event_type"]], row["payload"].encode(), message_id=str(row["event_id"]), headers=headers
     )
-    log.info("event.published", event_id=str(row["event_id"]), event_type=row["event_type"], media_id=str(row["media_id"]))
+    log.info(
+        "event.published", event_id=str(row["event_id"]), event_type=row["event_type"], media_id=str(row["media_id"])
+    )

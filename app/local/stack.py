@@ -39,8 +39,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     worker_processes: int
 
 
-def run_stack(plan: Plan, say: Say) -> None:
-    """Start everything, say what comes next, keep it up until Ctrl-C, and stop it in order.
+def run_stack(plan: Plan, say: Say, warn: Say) -> None:
+    """Start everything, say what comes next, keep it up until Ctrl-C, and stop it in order. `warn` of what died.
 
     Raises CannotStart, with everything stopped again.
     """
@@ -56,7 +56,7 @@ def run_stack(plan: Plan, say: Say) -> None:
             stack = _start(plan, folder, ports, listener, started, say)
             write_stack_file(folder.stack_file, stack)
             say(next_steps(stack, folder))
-            keep_running(started, lambda: _tell_pids(folder, stack, started), say)
+            keep_running(started, lambda: _tell_pids(folder, stack, started), warn)
 
 
 def _start(
@@ -131,8 +131,10 @@ def _stopped_at_the_end(folder: DataFolder, started: Sequence[Child], say: Say) 
         folder.stack_file.unlink(missing_ok=True)
         try:
             for part in _STOP_ORDER:
-                stop([child for child in started if child.part == part])
+                children = [child for child in started if child.part == part]
+                if children:
+                    say(f"stopping {part}")
+                stop(children)
         finally:  # an interrupt while a failed start is cleaned up
             for child in started:
                 child.kill()
-        say("stopped: every process that was started")

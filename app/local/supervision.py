@@ -16,9 +16,9 @@ _LOOK_SECONDS: Final = 0.1
 Say = Callable[[str], None]
 
 
-def keep_running(children: Iterable[Child], changed: Callable[[], None], say: Say) -> NoReturn:
+def keep_running(children: Iterable[Child], changed: Callable[[], None], warn: Say) -> NoReturn:
     """For ever. Calls `changed` after a part was started again."""
-    watches = [Watch(child, say) for child in children]
+    watches = [Watch(child, warn) for child in children]
     while True:
         started_again = [watch for watch in watches if watch.look(time.monotonic())]
         if started_again:
@@ -29,9 +29,9 @@ def keep_running(children: Iterable[Child], changed: Callable[[], None], say: Sa
 class Watch:
     """One part, its pause before the next start, and the time of that start if it is down."""
 
-    def __init__(self, child: Child, say: Say) -> None:
+    def __init__(self, child: Child, warn: Say) -> None:
         self._child = child
-        self._say = say
+        self._warn = warn
         self._up_since = time.monotonic()
         self._start_at: float | None = None
         self._pause_seconds = _FIRST_PAUSE_SECONDS
@@ -48,7 +48,7 @@ class Watch:
         if now - self._up_since >= _STEADY_SECONDS:
             self._pause_seconds = _FIRST_PAUSE_SECONDS
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        self._say(
+        self._warn(
             f"{at} {self._child.part} {reason}. It is started again in {self._pause_seconds:g} s. "
             f"Log: {self._child.command.log}"
         )

@@ -65,3 +65,10 @@ UPDATE media.purges SET due_at = now() WHERE bucket_name = $1 AND storage_path =
 -- name: forget_copy
 -- There was nothing to copy, so no bytes will ever be under this key.
 DELETE FROM media.purges WHERE bucket_name = $1 AND storage_path = $2;
+
+-- name: remove_late_bytes
+-- Something landed where nothing is awaited any more. Without an entry in the ledger it is due for removal now; with one
+-- it is removed with that, or now where it can't wait ($4).
+INSERT INTO media.purges AS p (bucket_name, storage_path, media_id, due_at)
+VALUES ($1, $2, $3, now())
+ON CONFLICT (bucket_name, storage_path) DO UPDATE SET due_at = now() WHERE $4;

@@ -9,6 +9,7 @@ from tests.story import (
     ask,
     complete,
     download,
+    gone,
     land,
     lands_at,
     put,
@@ -70,8 +71,7 @@ async def test_another_type_than_declared_is_rejected_and_gone(
     message = await events.next(asked["id"])
     assert message.subject == "media.rejected"
     assert json.loads(message.data)["rejection_reason"] == "type_mismatch"
-    await worker.purge()
-    assert await stored(administrator, environment, data) == set()
+    await gone(administrator, environment, data)
     refused = await api.get(f"/api/v1/media/{asked['id']}/download", headers=user)
     assert (refused.status_code, refused.json()["code"]) == (409, "media_not_ready")
     await complete(api, user, asked["id"])

@@ -105,17 +105,18 @@ async def test_complete_settles_without_any_notification(api, storage, user, row
 
 
 async def test_eight_nudges_and_the_notification_make_one_event(
-    api, storage, user, rows, administrator, environment, worker, events
+    api, storage, user, rows, administrator, environment, worker, durable, events, notifications
 ):
     data = unique_png()
     asked = await land(api, storage, user, data)
+    notified = await notifications.next(lands_at(asked))
     answers = await asyncio.gather(*(complete(api, user, asked["id"]) for _ in range(8)))
     assert [(answer.status_code, answer.json()["status"]) for answer in answers] == [(200, "ready")] * 8
     await events.next(asked["id"])
     await events.none_more(asked["id"])
     assert await rows.fetchval("SELECT count(*) FROM media.outbox") == 1
-    while await worker.purge():
-        pass
+    await notifications.taken(notified, durable)
+    await worker.purge()
     assert len(await stored(administrator, environment, data)) == 1
 
 

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +27,7 @@ class MediaRun:
     def __init__(self, data_dir: Path, output: Path, *options: str) -> None:
         self.data_dir = data_dir
         self.output = output
-        command = [MEDIA, "run", "--data-dir", data_dir, *(options or ANY_PORTS)]
+        command = [MEDIA, "run", "--data-dir", data_dir, *options]
         with output.open("wb") as file:
             self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, cwd=output.parent)
         self._own = psutil.Process(self.process.pid)
@@ -55,27 +57,44 @@ class MediaRun:
         os.kill(self.process.pid, number)
         return self.process.wait(20)
 
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
 
-@pytest.fixture(scope="session")
-def start_media_run(tmp_path_factory) -> Iterator[Callable[..., MediaRun]]:
-    with contextlib.ExitStack() as stop:
 
-        def start(data_dir: Path, *options: str) -> MediaRun:
-            run = MediaRun(data_dir, tmp_path_factory.mktemp("run") / "output.txt", *options)
-            stop.callback(end, run)
+@contextlib.contextmanager
+def folder_for_data(name: str) -> Iterator[Path]:
+    # Not in pytest's own folder: every pytest that starts closes that to all but us, and PostgreSQL is another user.
+    with tempfile.TemporaryDirectory(prefix="media-run-") as folder:
+        yield Path(folder) / name
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with folder_for_data("data") as folder:
+        yield folder
+
+
+@pytest.fixture
+def start_media_run(data_dir, tmp_path) -> Iterator[Callable[..., MediaRun]]:
+    """Starts in `data_dir`, or in another folder, as often as called."""
+    with contextlib.ExitStack() as runs:
+
+        def start(*options: str, folder: Path = data_dir) -> MediaRun:
+            run = MediaRun(folder, tmp_path / f"output-{secrets.token_hex(4)}.txt", *(options or ANY_PORTS))
+            runs.callback(run.end)
             return run
 
         yield start
 
 
-def end(run: MediaRun) -> None:
-    if run.process.poll() is None:
-        run.signal(signal.SIGTERM)
-
-
 @pytest.fixture(scope="session")
-def running(start_media_run, tmp_path_factory) -> MediaRun:
-    """One stack for every test that leaves it as it was."""
-    run = start_media_run(tmp_path_factory.mktemp("stack") / "media data", *ANY_PORTS, "--worker-processes", "2")
-    run.until_it_answers()
-    return run
+def running(tmp_path_factory) -> Iterator[MediaRun]:
+    """One stack for every test that leaves it as it was. Its folder's name would trip up a careless shell line."""
+    with folder_for_data("media's data") as folder:
+        run = MediaRun(folder, tmp_path_factory.mktemp("run") / "output.txt", *ANY_PORTS, "--worker-processes", "2")
+        try:
+            run.until_it_answers()
+            yield run
+        finally:
+            run.end()

@@ -76,9 +76,9 @@ def is_ready(api_url: str) -> bool:
         return False
 
 
-def test_a_taken_port_is_named_with_its_option(running, start_media_run, tmp_path):
+def test_a_taken_port_is_named_with_its_option(running, start_media_run):
     port = str(urlsplit(running.stack.minio_url).port)
-    run = start_media_run(tmp_path / "data", "--port", "0", "--minio-port", port, "--nats-port", "0")
+    run = start_media_run("--port", "0", "--minio-port", port, "--nats-port", "0")
 
     assert run.process.wait(20) == 1
     said = run.output.read_text()
@@ -87,41 +87,41 @@ def test_a_taken_port_is_named_with_its_option(running, start_media_run, tmp_pat
 
 
 def test_a_folder_in_use_is_refused(running, start_media_run):
-    run = start_media_run(running.data_dir)
+    run = start_media_run(folder=running.data_dir)
 
     assert run.process.wait(20) == 1
     assert f"is used by another stack (process {running.process.pid})" in run.output.read_text()
     assert running.stack.api_url
 
 
-def test_ctrl_c_leaves_no_process_and_the_next_run_finds_yesterdays_files(start_media_run, tmp_path):
-    first = start_media_run(tmp_path / "data")
+def test_ctrl_c_leaves_no_process_and_the_next_run_finds_yesterdays_files(start_media_run, data_dir):
+    first = start_media_run()
     first.until_it_answers()
     before, processes = first.stack, first.processes()
     asyncio.run(keep(before, b"kept"))
 
     assert first.signal(signal.SIGINT) == 0
     assert gone(processes)
-    assert not (tmp_path / "data" / "stack.json").exists()
+    assert not (data_dir / "stack.json").exists()
 
-    second = start_media_run(tmp_path / "data")
+    second = start_media_run()
     second.until_it_answers()
     assert second.stack.jwt_secret == before.jwt_secret
     assert second.stack.minio_root == before.minio_root
     assert asyncio.run(kept(second.stack)) == b"kept"
 
 
-def test_ctrl_c_while_starting_leaves_no_process(start_media_run, tmp_path):
-    run = start_media_run(tmp_path / "data")
-    run.until((tmp_path / "data" / "logs" / "minio.log").exists)
+def test_ctrl_c_while_starting_leaves_no_process(start_media_run, data_dir):
+    run = start_media_run()
+    run.until((data_dir / "logs" / "minio.log").exists)
     processes = run.processes()
 
     assert run.signal(signal.SIGINT) == 0
     assert gone(processes)
 
 
-def test_the_death_of_media_run_is_the_death_of_every_part(start_media_run, tmp_path):
-    run = start_media_run(tmp_path / "data")
+def test_the_death_of_media_run_is_the_death_of_every_part(start_media_run):
+    run = start_media_run()
     run.until_it_answers()
     processes = run.processes()
 
@@ -130,15 +130,15 @@ def test_the_death_of_media_run_is_the_death_of_every_part(start_media_run, tmp_
     assert gone(processes)
 
 
-def test_a_second_ctrl_c_kills_at_once(start_media_run, tmp_path):
-    run = start_media_run(tmp_path / "data")
-    run.until((tmp_path / "data" / "logs" / "minio.log").exists)
+def test_a_second_ctrl_c_kills_what_does_not_stop(start_media_run):
+    run = start_media_run()
+    run.until(lambda: any(process.name().startswith("minio") for process in run.processes()))
     processes = run.processes()
-    stuck = next(process for process in processes if "minio" in process.name())
+    stuck = next(process for process in processes if process.name().startswith("minio"))
     stuck.suspend()
 
-    os.kill(run.process.pid, signal.SIGINT)
-    run.until(lambda: any(process.name() == "nats-server" for process in processes if process.is_running()))
+    run.process.send_signal(signal.SIGINT)
+    run.until(lambda: "stopping" in run.output.read_text())
     assert run.signal(signal.SIGINT) == 130
     assert gone(processes)
 

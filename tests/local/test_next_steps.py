@@ -21,7 +21,14 @@ def run_in(shell: str, lines: str, folder, **variables: str) -> None:
         pytest.skip(f"there is no {shell} here")
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), **variables}
     done = subprocess.run(
-        [program, "-e"], input=lines, cwd=folder, env=environment, capture_output=True, text=True, timeout=30
+        [program, "-e"],
+        check=False,
+        input=lines,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -23,6 +23,7 @@ SETTINGS = {
     "api": config.api_settings,
     "worker": config.worker_settings,
     "migrate": config.migrate_settings,
+    "streams": config.streams_settings,
     "provision": config.provision_settings,
 }
 

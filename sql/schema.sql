@@ -1,0 +1,141 @@
+-- The schema as the migrations leave it, to read in one piece. tests/outside/test_database.py proves the two equal.
+
+CREATE SCHEMA media;
+
+CREATE TABLE media.migrations (
+    name       varchar     PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE media.media_objects (
+    id                       uuid PRIMARY KEY DEFAULT uuidv7(),
+    file_name                varchar     NOT NULL,
+    original_file_name       varchar     NOT NULL,
+    file_type                varchar     NOT NULL,
+    mime_type                varchar     NOT NULL,
+    file_size                bigint      NOT NULL,
+    storage_path             varchar     NOT NULL,
+    bucket_name              varchar     NOT NULL,
+    -- No foreign key: users live in auth-service, in a database of its own.
+    uploaded_by              uuid,
+    context_type             varchar,
+    context_id               uuid,
+    is_public                boolean     NOT NULL DEFAULT false,
+    expires_at               timestamptz,
+    created_at               timestamptz NOT NULL DEFAULT now(),
+    updated_at               timestamptz NOT NULL DEFAULT now(),
+    status                   varchar     NOT NULL DEFAULT 'pending',
+    rejection_reason         varchar,
+    declared_checksum_sha256 varchar,
+    checksum_sha256          varchar,
+    etag                     varchar,
+    width                    integer,
+    height                   integer,
+    incoming_bucket          varchar,
+    incoming_path            varchar,
+    upload_expires_at        timestamptz,
+    finalized_at             timestamptz,
+    finalized_by             varchar,
+    idempotency_key          varchar,
+    request_hash             bytea,
+    traceparent              varchar,
+    sweep_at                 timestamptz,
+
+    CONSTRAINT status_is_known CHECK (status IN ('pending', 'ready', 'rejected', 'expired', 'deleted')),
+    CONSTRAINT file_type_is_known CHECK (file_type IN ('image', 'pdf', 'document', 'other')),
+    CONSTRAINT context_type_is_known
+        CHECK (context_type IN ('ticket_photo', 'invoice_pdf', 'website_media', 'other')),
+    CONSTRAINT finalized_by_is_known CHECK (finalized_by IN ('notification', 'complete', 'sweep')),
+    CONSTRAINT file_size_is_positive CHECK (file_size > 0),
+    CONSTRAINT names_are_not_empty
+        CHECK (file_name <> '' AND original_file_name <> '' AND storage_path <> '' AND bucket_name <> ''),
+    CONSTRAINT lengths_are_bounded
+        CHECK (length(original_file_name) <= 255 AND length(idempotency_key) <= 255 AND length(mime_type) <= 255),
+    CONSTRAINT context_id_has_a_type CHECK (context_id IS NULL OR context_type IS NOT NULL),
+    CONSTRAINT pending_awaits_an_upload CHECK (
+        status <> 'pending'
+        OR (incoming_path IS NOT NULL AND upload_expires_at IS NOT NULL AND sweep_at IS NOT NULL)
+    ),
+    CONSTRAINT incoming_is_whole CHECK ((incoming_path IS NULL) = (incoming_bucket IS NULL)),
+    CONSTRAINT ready_is_measured CHECK (status <> 'ready' OR (etag IS NOT NULL AND finalized_at IS NOT NULL)),
+    CONSTRAINT ready_keeps_its_declared_checksum CHECK (
+        status <> 'ready' OR declared_checksum_sha256 IS NULL
+        OR checksum_sha256 IS NOT DISTINCT FROM declared_checksum_sha256
+    ),
+    CONSTRAINT only_rejected_has_a_reason CHECK ((status = 'rejected') = (rejection_reason IS NOT NULL)),
+    CONSTRAINT idempotency_key_has_an_owner_and_a_request
+        CHECK (idempotency_key IS NULL OR (uploaded_by IS NOT NULL AND request_hash IS NOT NULL))
+);
+
+CREATE UNIQUE INDEX media_objects_storage_path ON media.media_objects (bucket_name, storage_path);
+CREATE UNIQUE INDEX media_objects_incoming_path ON media.media_objects (incoming_bucket, incoming_path);
+CREATE UNIQUE INDEX media_objects_idempotency_key ON media.media_objects (uploaded_by, idempotency_key);
+-- The list, newest first (ids are UUIDv7): of one owner, and of one context.
+CREATE INDEX media_objects_owner ON media.media_objects (uploaded_by, id DESC);
+CREATE INDEX media_objects_context ON media.media_objects (context_type, context_id, id DESC);
+-- What the sweep and the expiry look for: their cost grows with these rows, not with all.
+CREATE INDEX media_objects_sweep ON media.media_objects (sweep_at) WHERE status = 'pending';
+CREATE INDEX media_objects_expiry ON media.media_objects (expires_at) WHERE status = 'ready';
+
+CREATE FUNCTION media.refuse_wrong_transition() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT (
+        (OLD.status = 'pending' AND NEW.status IN ('ready', 'rejected', 'expired'))
+        OR (OLD.status = 'ready' AND NEW.status IN ('deleted', 'expired'))
+    ) THEN
+        RAISE EXCEPTION 'a media object can not go from % to %', OLD.status, NEW.status
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'transition_is_known';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER transition_is_known BEFORE UPDATE OF status ON media.media_objects
+    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
+    EXECUTE FUNCTION media.refuse_wrong_transition();
+
+-- The ledger of bytes that must not stay: a copy is entered before it exists and leaves the ledger only by winning;
+-- the bytes of a closed object stay in it until no presigned URL can write them again (closes_at).
+CREATE TABLE media.purges (
+    bucket_name  varchar     NOT NULL,
+    storage_path varchar     NOT NULL,
+    media_id     uuid        NOT NULL,
+    due_at       timestamptz NOT NULL,
+    closes_at    timestamptz NOT NULL DEFAULT now(),
+    claimed_at   timestamptz,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (bucket_name, storage_path)
+);
+
+CREATE INDEX purges_due ON media.purges (due_at);
+CREATE INDEX purges_media_id ON media.purges (media_id);
+
+-- Events, written in the transaction of the change that they announce. `payload` is json, not jsonb: published as written.
+CREATE TABLE media.outbox (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id     uuid        NOT NULL,
+    event_type   varchar     NOT NULL,
+    media_id     uuid        NOT NULL,
+    payload      json        NOT NULL,
+    traceparent  varchar,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    published_at timestamptz,
+    CONSTRAINT event_is_said_once UNIQUE (event_id),
+    CONSTRAINT event_type_is_known
+        CHECK (event_type IN ('MediaUploaded', 'MediaRejected', 'MediaDeleted', 'MediaExpired'))
+);
+
+-- Serves the relay: what is unpublished, and whether an earlier event of the same object is.
+CREATE INDEX outbox_unpublished ON media.outbox (id) WHERE published_at IS NULL;
+CREATE INDEX outbox_unpublished_of_media ON media.outbox (media_id, id) WHERE published_at IS NULL;
+
+-- Wakes the relay, and whoever waits for this object's change of state.
+CREATE FUNCTION media.notify_outbox() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('media_outbox', NEW.media_id::text);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER outbox_is_announced AFTER INSERT ON media.outbox
+    FOR EACH ROW EXECUTE FUNCTION media.notify_outbox();
