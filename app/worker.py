@@ -18,7 +18,7 @@ from app.event_bus import EventBus
 from app.events import NOTIFICATION_DURABLE, NOTIFICATION_STREAM, parse_notification
 from app.flow.expire_media import expire_media, find_expired_media
 from app.flow.finalize_upload import Outcome, finalize_upload
-from app.flow.purge_objects import purge_objects
+from app.flow.purge_objects import purge_due
 from app.flow.reconcile_uploads import take_unsettled_uploads
 from app.flow.relay_outbox import relay_outbox
 from app.media import MediaObject, ObjectAddress, Trigger
@@ -96,7 +96,7 @@ class Worker:
 
     async def purge(self) -> bool:
         """Bytes whose removal is due."""
-        return await purge_objects(database=self._database, object_store=self._object_store) > 0
+        return await purge_due(database=self._database, object_store=self._object_store) > 0
 
     async def _finalize(self, landed: ObjectAddress, trigger: Trigger) -> Outcome:
         outcome = await finalize_upload(

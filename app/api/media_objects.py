@@ -16,7 +16,7 @@ from app.errors import StorageUnavailable
 from app.flow.delete_media import delete_media
 from app.flow.find_media import find_media, find_settled_media
 from app.flow.list_media import Filters, list_media
-from app.flow.purge_objects import purge_objects
+from app.flow.purge_objects import purge_media
 from app.media import ContextType, FileType, Status
 
 _LONGEST_WAIT_SECONDS = 30
@@ -85,7 +85,7 @@ class MediaObjects(Controller):
         media = await find_media(media_id, caller=caller.id, everything=caller.is_admin, database=parts.database)
         await delete_media(media, grace_seconds=parts.settings.upload_policy.grace_seconds, database=parts.database)
         with contextlib.suppress(StorageUnavailable):  # the ledger has them: a worker removes them
-            await purge_objects(media_id=media_id, database=parts.database, object_store=parts.object_store)
+            await purge_media(media_id, database=parts.database, object_store=parts.object_store)
 
 
 def _wait_seconds(prefer: str | None) -> int:

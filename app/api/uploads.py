@@ -15,7 +15,7 @@ from app.api.views import MediaView, UploadView, view_media, view_upload
 from app.errors import UploadNotReceived
 from app.flow.finalize_upload import Outcome, finalize_upload
 from app.flow.find_media import find_media
-from app.flow.purge_objects import purge_objects
+from app.flow.purge_objects import purge_media
 from app.flow.request_upload import UploadRequest, request_upload
 from app.media import Status
 from app.telemetry import traceparent
@@ -62,6 +62,6 @@ class Uploads(Controller):
             )
             if outcome is Outcome.NOT_RECEIVED:
                 raise UploadNotReceived
-            await purge_objects(media_id=media_id, database=parts.database, object_store=parts.object_store)
+            await purge_media(media_id, database=parts.database, object_store=parts.object_store)
             media = await find_media(media_id, caller=caller.id, everything=caller.is_admin, database=parts.database)
         return view_media(media, parts)

@@ -21,100 +21,18 @@ from urllib.parse import urlsplit
 
 import click
 import httpx
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from app.cli.media_api import Api, Presigned, Wanted, http_client, local_stack
+
 _WAIT_SECONDS: Final = 20  # how long one request waits for the status to change
 _CHUNK_BYTES: Final = 256 * 1024
-_TIMEOUT: Final = httpx.Timeout(60, connect=5)
 _TYPES: Final = mimetypes.MimeTypes()
 _TYPES.add_type("image/webp", ".webp")  # Python 3.11 leaves it to the machine's own table
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
-
-
-class Wanted(msgspec.Struct, omit_defaults=True):
-    """What the API is asked for."""
-
-    file_name: str
-    mime_type: str
-    file_size: int
-    checksum_sha256: str
-    context_type: str | None = None
-    context_id: uuid.UUID | None = None
-    is_public: bool = False
-
-
-class Presigned(msgspec.Struct):
-    """A PUT that storage accepts once, with exactly these headers."""
-
-    url: str
-    headers: dict[str, str]
-
-
-class Requested(msgspec.Struct):
-    id: uuid.UUID
-    upload: Presigned
-
-
-class Media(msgspec.Struct):
-    status: str
-    rejection_reason: str | None = None
-
-
-class Link(msgspec.Struct):
-    url: str
-
-
-class _Tokens(msgspec.Struct):
-    user: str
-
-
-class _Stack(msgspec.Struct):
-    api_url: str
-    tokens: _Tokens
-
-
-class _Problem(msgspec.Struct):
-    title: str = ""
-    detail: str = ""
-    code: str = "unknown"
-
-
-class Api:
-    """The media API at one address, for one principal."""
-
-    def __init__(self, url: str, token: str) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-
-    def request_upload(self, wanted: Wanted) -> Requested:
-        key = {"Idempotency-Key": str(uuid.uuid4())}
-        return self._call("POST", "/upload", Requested, headers=key, json=msgspec.to_builtins(wanted))
-
-    def media(self, media_id: uuid.UUID, *, wait_seconds: int) -> Media:
-        """The media object, as soon as it is not pending or `wait_seconds` have passed."""
-        return self._call("GET", f"/{media_id}", Media, headers={"Prefer": f"wait={wait_seconds}"})
-
-    def download_link(self, media_id: uuid.UUID) -> Link:
-        return self._call("GET", f"/{media_id}/download", Link, headers={})
-
-    def _call(self, method: str, path: str, answer: type[T], *, headers: dict[str, str], json: object = None) -> T:
-        url = f"{self._url}/api/v1/media{path}"
-        try:
-            with _http(url) as http:
-                response = http.request(method, url, headers=self._headers | headers, json=json)
-        except (httpx.TransportError, httpx.InvalidURL):
-            raise click.ClickException(f"{self._url} does not answer. Start the service with `make run`.") from None
-        if not response.is_success:
-            raise click.ClickException(_problem(response))
-        try:
-            return msgspec.json.decode(response.content, type=answer)
-        except msgspec.MsgspecError:
-            raise click.ClickException(f"{self._url} answers, but not as the media API does.") from None
 
 
 def _with_api(command: Callable[Concatenate[Api, P], R]) -> Callable[P, R]:
@@ -135,7 +53,7 @@ def _with_api(command: Callable[Concatenate[Api, P], R]) -> Callable[P, R]:
         api_url, token, data_dir = kwargs.pop("api_url"), kwargs.pop("token"), kwargs.pop("data_dir")
         assert isinstance(data_dir, Path)
         if api_url is None or token is None:
-            stack = _stack(data_dir)
+            stack = local_stack(data_dir)
             api_url, token = api_url or stack.api_url, token or stack.tokens.user
         return command(Api(str(api_url), str(token)), *args, **kwargs)
 
@@ -255,27 +173,11 @@ def _follow(api: Api, media_id: uuid.UUID, timeout_seconds: int) -> None:
     )
 
 
-def _stack(data_dir: Path) -> _Stack:
-    """The local stack's addresses and tokens."""
-    try:
-        return msgspec.json.decode((data_dir / "stack.json").read_bytes(), type=_Stack)
-    except (OSError, msgspec.MsgspecError):
-        raise click.ClickException(
-            f"No service runs from {data_dir}. Start it with `make run`, or say --api-url and --token."
-        ) from None
-
-
-def _http(url: str) -> httpx.Client:
-    """A client for one address. A proxy for the outside world is no way to this machine."""
-    here = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
-    return httpx.Client(timeout=_TIMEOUT, trust_env=not here)
-
-
 @contextlib.contextmanager
 def _to_storage(url: str, what: str) -> Iterator[httpx.Client]:
     """A client for a presigned URL, which none of its errors shows."""
     try:
-        with _http(url) as http:
+        with http_client(url) as http:
             yield http
     except httpx.HTTPError as error:
         reason = type(error).__name__
@@ -287,16 +189,6 @@ def _refuse_storage_error(response: httpx.Response, what: str) -> None:
         code = re.search(rb"<Code>(\w+)</Code>", response.read())
         name = f" {code[1].decode()}" if code else ""
         raise click.ClickException(f"Storage refuses the {what}: {response.status_code}{name}.")
-
-
-def _problem(response: httpx.Response) -> str:
-    """A problem body (RFC 9457) as one line."""
-    try:
-        problem = msgspec.json.decode(response.content, type=_Problem)
-    except msgspec.MsgspecError:
-        problem = _Problem()
-    said = problem.detail or problem.title or f"The API answers {response.status_code}."
-    return f"{' '.join(said.split())} ({problem.code})"
 
 
 @contextlib.contextmanager

@@ -45,7 +45,9 @@ VARIABLES: Final = (
     Variable("MINIO_SECURE", "`true`: reach MINIO_ENDPOINT over TLS", "api worker provision", "false"),
     Variable("MEDIA_PUBLIC_URL", "This API as clients reach it; links start with it", "api"),
     Variable("NATS_URL", "NATS server, may carry user and password", "api worker streams provision"),
-    Variable("NATS_CREDENTIALS_FILE", "NATS credentials file (JWT and seed)", "api worker streams provision", unset="none"),
+    Variable(
+        "NATS_CREDENTIALS_FILE", "NATS credentials file (JWT and seed)", "api worker streams provision", unset="none"
+    ),
     Variable("JWT_SECRET", "Key of HS256 bearer tokens; one of the three JWT keys is required", "api", unset="none"),
     Variable("JWT_PUBLIC_KEY", "PEM public key of RS256, ES256 or EdDSA bearer tokens", "api", unset="none"),
     Variable(

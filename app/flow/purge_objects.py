@@ -1,17 +1,26 @@
 """Purge: remove the bytes that the ledger names, and close its entries. What fails is due again in a minute."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from app.database import Database, queries
+from app.database import Database, Row, queries
 from app.media import ObjectAddress
 from app.object_store import ObjectStore
 
 _sql = queries("purge_objects")
 
 
-async def purge_objects(*, media_id: UUID | None = None, database: Database, object_store: ObjectStore) -> int:
-    """Remove what is due, of one media object or of all (500 at most). Returns how many keys have no bytes now."""
-    rows = await database.all(_sql["claim_due"], media_id)
+async def purge_due(*, database: Database, object_store: ObjectStore) -> int:
+    """Remove what is due, a batch at most. Returns how many keys have no bytes now."""
+    return await _remove(await database.all(_sql["claim_due"]), database, object_store)
+
+
+async def purge_media(media_id: UUID, *, database: Database, object_store: ObjectStore) -> int:
+    """Remove all that a settled media object leaves behind, even if another purge is at it: when this ends, it is gone."""
+    return await _remove(await database.all(_sql["claim_of_media"], media_id), database, object_store)
+
+
+async def _remove(rows: Sequence[Row], database: Database, object_store: ObjectStore) -> int:
     if not rows:
         return 0
     removed = await object_store.remove(ObjectAddress(row["bucket_name"], row["storage_path"]) for row in rows)

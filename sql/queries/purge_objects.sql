@@ -5,7 +5,7 @@ UPDATE media.purges AS p
 SET claimed_at = now(), due_at = now() + interval '1 minute'
 FROM (
     SELECT bucket_name, storage_path FROM media.purges AS due
-    WHERE due.due_at <= now() AND ($1::uuid IS NULL OR due.media_id = $1)
+    WHERE due.due_at <= now()
       AND NOT EXISTS (
           SELECT FROM media.media_objects AS m
           WHERE m.bucket_name = due.bucket_name AND m.storage_path = due.storage_path AND m.status = 'ready'
@@ -15,6 +15,15 @@ FROM (
     FOR UPDATE SKIP LOCKED
 ) AS due
 WHERE p.bucket_name = due.bucket_name AND p.storage_path = due.storage_path
+RETURNING p.bucket_name, p.storage_path;
+
+-- name: claim_of_media
+-- Take every entry of a settled media object, but that of the bytes that it is served from.
+UPDATE media.purges AS p
+SET claimed_at = now(), due_at = now() + interval '1 minute'
+FROM media.media_objects AS m
+WHERE p.media_id = $1 AND m.id = $1 AND m.status <> 'pending'
+  AND NOT (m.status = 'ready' AND m.bucket_name = p.bucket_name AND m.storage_path = p.storage_path)
 RETURNING p.bucket_name, p.storage_path;
 
 -- name: close_removed
