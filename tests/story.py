@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import random
+import socket
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -87,6 +88,13 @@ def lands_at(asked):
     return ObjectAddress(bucket, key)
 
 
+def unused_port():
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def storage_code(response):
     """The code of a refusal by storage."""
     return response.text.partition("<Code>")[2].partition("</Code>")[0]
@@ -126,7 +134,9 @@ async def stored(administrator, environment, data):
 async def gone(administrator, environment, data):
     """Until no key holds these bytes: a worker removes them."""
     async with asyncio.timeout(10):
-        while await stored(administrator, environment, data):
+        while True:
+            if not await stored(administrator, environment, data):
+                return
             await asyncio.sleep(0.02)
 
 

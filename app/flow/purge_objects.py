@@ -16,7 +16,7 @@ async def purge_due(*, database: Database, object_store: ObjectStore) -> int:
 
 
 async def purge_media(media_id: UUID, *, database: Database, object_store: ObjectStore) -> int:
-    """Remove all that a settled media object leaves behind, even if another purge is at it: when this ends, it is gone."""
+    """Remove all that a settled media object leaves behind, though another purge may be at it: then it is gone."""
     return await _remove(await database.all(_sql["claim_of_media"], media_id), database, object_store)
 
 

@@ -6,7 +6,7 @@ from app import database, object_store
 from app.config import worker_settings
 from app.database import Database
 from app.flow.finalize_upload import finalize_upload
-from app.flow.purge_objects import purge_objects
+from app.flow.purge_objects import purge_due
 from app.object_store import ObjectStore
 from tests.story import lands_at
 
@@ -81,7 +81,7 @@ class Finalizing:
         return InterruptedDatabase(self.database, after_first)
 
     async def purge(self):
-        await purge_objects(database=self.database, object_store=self.store)
+        await purge_due(database=self.database, object_store=self.store)
 
 
 @contextlib.asynccontextmanager

@@ -94,7 +94,7 @@ def test_a_folder_in_use_is_refused(running, start_media_run):
     assert running.stack.api_url
 
 
-def test_ctrl_c_leaves_no_process_and_the_next_run_finds_yesterdays_files(start_media_run, data_dir):
+def test_neither_ctrl_c_nor_kill_9_leaves_a_process_and_the_next_run_finds_yesterdays_files(start_media_run, data_dir):
     first = start_media_run()
     first.until_it_answers()
     before, processes = first.stack, first.processes()
@@ -110,6 +110,11 @@ def test_ctrl_c_leaves_no_process_and_the_next_run_finds_yesterdays_files(start_
     assert second.stack.minio_root == before.minio_root
     assert asyncio.run(kept(second.stack)) == b"kept"
 
+    processes = second.processes()
+    assert len(processes) >= 5
+    second.signal(signal.SIGKILL)
+    assert gone(processes)
+
 
 def test_ctrl_c_while_starting_leaves_no_process(start_media_run, data_dir):
     run = start_media_run()
@@ -117,16 +122,6 @@ def test_ctrl_c_while_starting_leaves_no_process(start_media_run, data_dir):
     processes = run.processes()
 
     assert run.signal(signal.SIGINT) == 0
-    assert gone(processes)
-
-
-def test_the_death_of_media_run_is_the_death_of_every_part(start_media_run):
-    run = start_media_run()
-    run.until_it_answers()
-    processes = run.processes()
-
-    run.signal(signal.SIGKILL)
-    assert len(processes) >= 5
     assert gone(processes)
 
 
