@@ -131,11 +131,11 @@ async def stored(administrator, environment, data):
     }
 
 
-async def gone(administrator, environment, data):
-    """Until no key holds these bytes: a worker removes them."""
+async def gone(administrator, environment, data, *, but=0):
+    """Until no key, or only so many, hold these bytes: a worker removes them."""
     async with asyncio.timeout(10):
         while True:
-            if not await stored(administrator, environment, data):
+            if len(await stored(administrator, environment, data)) == but:
                 return
             await asyncio.sleep(0.02)
 

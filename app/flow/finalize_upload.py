@@ -66,7 +66,9 @@ async def finalize_upload(
             return Outcome.SETTLED_BEFORE
         found = await _copied(media, address, database, object_store)
     if found is None:
-        return Outcome.NOT_RECEIVED
+        # Nothing has landed yet, or another attempt has settled it and its bytes are removed already.
+        pending = await database.one(_sql["still_pending"], media.id)
+        return Outcome.SETTLED_BEFORE if pending is None else Outcome.NOT_RECEIVED
     outcome = await _settle(media, found, trigger, grace_seconds, database)
     if outcome is Outcome.SETTLED_BEFORE:
         await database.one(_sql["remove_what_lost"], found.address.bucket, found.address.key)

@@ -2,6 +2,10 @@
 -- The media object whose presigned PUT writes to this bucket and key.
 SELECT * FROM media.media_objects WHERE incoming_bucket = $1 AND incoming_path = $2;
 
+-- name: still_pending
+-- The media object, if nothing has settled it.
+SELECT id FROM media.media_objects WHERE id = $1 AND status = 'pending';
+
 -- name: name_copy
 -- Enter a copy into the ledger before it exists: whatever becomes of this attempt, its bytes won't stay. An attempt takes
 -- less than an hour; until then the entry remains, as the copy may still come into being after it was removed.

@@ -121,6 +121,7 @@ async def test_the_relay_goes_on_after_the_bus_was_away(rows, outbox, line, even
     await write_event(rows, media_id, "MediaUploaded")
     away = type(settings.bus)(url=f"nats://127.0.0.1:{unused_port()}", credentials_file=None)
     async with event_bus.connect(away) as nowhere:
+        nowhere._stream._timeout = 0.2
         with pytest.raises(BusUnavailable):
             await relay_outbox(database=outbox, event_bus=nowhere)
     assert await unpublished(rows) == 1
