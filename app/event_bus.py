@@ -187,6 +187,8 @@ async def _asking(bus: Bus) -> AsyncIterator[JetStreamContext]:
             user_credentials=bus.credentials_file,
             connect_timeout=5,
             allow_reconnect=False,
+            max_reconnect_attempts=1,  # of the first connection too; 0 would be for ever
+            reconnect_time_wait=0,
             error_cb=_log_error,
         )
         try:

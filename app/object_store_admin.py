@@ -103,10 +103,10 @@ async def refusal_of(storage: Storage, identity: Identity, bucket: str) -> str |
     """
     try:
         async with _session() as session:
-            response = await _store(storage, identity, session).get_object(bucket, "no-such-object")
-            response.release()
+            async for _ in _store(storage, identity, session).list_objects(bucket):
+                break
     except S3Error as error:
-        return None if error.code == "NoSuchKey" else str(error.code)
+        return str(error.code)
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         raise StorageUnavailable from error
     return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 
 import click
@@ -11,10 +12,12 @@ from app.config import WorkerSettings, worker_settings
 from app.telemetry import configure_logs
 from app.worker import open_worker
 
+_PATIENCE_SECONDS = 8
+
 
 @click.command()
 def worker() -> None:
-    """Work until SIGTERM; what is in flight then is delivered again to another worker."""
+    """Work until SIGTERM; what is in flight then is delivered again to another worker. A second SIGTERM ends it now."""
     settings = worker_settings()
     configure_logs(settings.log_level, process="worker")
     uvloop.run(_work(settings))
@@ -23,7 +26,15 @@ def worker() -> None:
 async def _work(settings: WorkerSettings) -> None:
     async with open_worker(settings) as opened:
         work = asyncio.create_task(opened.run())
-        for stop in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(stop, work.cancel)
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signal_number, _stop, work)
         with contextlib.suppress(asyncio.CancelledError):
             await work
+
+
+def _stop(work: "asyncio.Task[None]") -> None:
+    if work.cancelling():
+        os._exit(1)
+    work.cancel()
+    # A client library may hold on to a connection whose other end is gone: nothing is lost by leaving.
+    asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, os._exit, 1)

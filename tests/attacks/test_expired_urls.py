@@ -4,16 +4,16 @@ import asyncio
 
 import pytest
 
-from tests.story import ask, link_to, make_ready, put, storage_code, unique_png
+from tests.story import ask, link_to, make_ready, put, storage_code, stored, unique_png
 
 
 @pytest.fixture
-def environment(environment):
-    return {**environment, "UPLOAD_URL_TTL_SECONDS": "1", "DOWNLOAD_URL_TTL_SECONDS": "1"}
+def environment(environment, life):
+    return {**environment, life: "1"}
 
 
-async def refused(request):
-    """The first answer that is a refusal: until then the URL lives."""
+async def refusal(request):
+    """The first answer 403: until then the URL lives."""
     async with asyncio.timeout(10):
         while True:
             response = await request()
@@ -22,13 +22,21 @@ async def refused(request):
             await asyncio.sleep(0.02)
 
 
-async def test_neither_a_put_nor_a_get_is_answered_after_its_url_expired(
-    api, storage, user, administrator, environment
-):
+@pytest.mark.parametrize("life", ["UPLOAD_URL_TTL_SECONDS"])
+async def test_no_put_is_taken_after_its_url_expired(api, storage, user, administrator, environment):
     data = unique_png()
-    link = await link_to(api, user, (await make_ready(api, storage, user, data))["id"])
-    asked = await ask(api, user, data[:-1])
-    late = await refused(lambda: storage.get(link))
-    assert storage_code(late) == "AccessDenied"
+    asked, asked_later = await ask(api, user, data), await ask(api, user, data[::-1])
+    await refusal(lambda: put(storage, asked_later, data[::-1]))
+    late = await put(storage, asked, data)
+    assert (late.status_code, storage_code(late)) == (403, "AccessDenied")
     assert "expired" in late.text
-    late = await refused(lambda: put(storage, asked, data[:-2], **{"content-length": str(len(data) - 2)}))
+    assert await stored(administrator, environment, data) == set()
+
+
+@pytest.mark.parametrize("life", ["DOWNLOAD_URL_TTL_SECONDS"])
+async def test_no_get_is_answered_after_its_url_expired(api, storage, user):
+    asked = await make_ready(api, storage, user, unique_png())
+    link = await link_to(api, user, asked["id"])
+    late = await refusal(lambda: storage.get(link))
+    assert "expired" in late.text
+    assert (await storage.get(await link_to(api, user, asked["id"]))).status_code == 200
