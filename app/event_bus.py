@@ -58,7 +58,8 @@ class EventBus:
             raise BusUnavailable from error
 
     async def ping(self) -> None:
-        """Raises BusUnavailable if NATS does not answer."""
+        """Raises BusUnavailable if NATS does not answer. Before the first connection it waits for that."""
+        await self._connected.wait()
         if not self._client.is_connected:
             raise BusUnavailable
         try:

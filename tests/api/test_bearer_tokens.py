@@ -1,5 +1,8 @@
 """Every endpoint but health, docs and public files asks for a bearer token, and every check has its words."""
 
+import http.server
+import json
+import threading
 import time
 import uuid
 
@@ -109,3 +112,45 @@ async def test_a_download_token_is_good_for_its_object_alone():
 async def test_a_download_token_is_no_bearer_token():
     with pytest.raises(NotAuthenticated):
         await BearerTokens(keys(secret=SECRET)).principal(DownloadTokens(SECRET, 60).issue(uuid.uuid4()))
+
+
+@pytest.fixture
+def published():
+    """Keys as an auth-service publishes them: a JWKS over HTTP, and how often it was asked for."""
+    private = ed25519.Ed25519PrivateKey.generate()
+    key = jwt.algorithms.OKPAlgorithm.to_jwk(private.public_key(), as_dict=True) | {"kid": "one", "alg": "EdDSA"}
+    asked = []
+
+    class Keys(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"keys": [key]}).encode())
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Keys) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        yield private, f"http://127.0.0.1:{server.server_address[1]}/jwks", asked
+        server.shutdown()
+        serving.join()
+
+
+async def test_a_published_key_checks_what_its_private_key_signed(published):
+    private, url, asked = published
+    tokens = BearerTokens(keys(jwks_url=url))
+    for _ in range(3):
+        await tokens.principal(jwt.encode(claims(), private, algorithm="EdDSA", headers={"kid": "one"}))
+    assert len(asked) == 1
+
+
+async def test_a_key_that_is_not_published_is_refused(published):
+    private, url, _ = published
+    tokens = BearerTokens(keys(jwks_url=url))
+    with pytest.raises(NotAuthenticated):
+        await tokens.principal(jwt.encode(claims(), private, algorithm="EdDSA", headers={"kid": "two"}))
+    with pytest.raises(NotAuthenticated):
+        await tokens.principal(jwt.encode(claims(), SECRET, algorithm="HS256", headers={"kid": "one"}))
