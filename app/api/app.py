@@ -77,7 +77,14 @@ def _openapi() -> OpenAPIConfig:
         title="Media service",
         version="1.0.0",
         description="Presigned uploads and downloads. File bytes go to storage, never through this API.",
-        path="/docs",
+        openapi_router=Router(
+            "/docs",
+            route_handlers=[],
+            include_in_schema=False,
+            dto=None,
+            return_dto=None,
+            opt={"exclude_from_auth": True},
+        ),
         render_plugins=[
             SwaggerRenderPlugin(
                 path="/",

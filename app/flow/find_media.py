@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from app.database import Database, media_object, queries
-from app.errors import MediaNotFound
+from app.errors import MediaNotFound, NotAuthenticated
 from app.media import MediaObject, Status
 
 _sql = queries("find_media")
@@ -47,10 +47,12 @@ async def find_media(media_id: UUID, *, caller: UUID, everything: bool, database
 
 
 async def find_public_media(media_id: UUID, *, database: Database) -> MediaObject:
-    """The object, if it is public. Raises MediaNotFound."""
-    row = await database.one(_sql["find_public"], media_id)
+    """The object that a temporary token was issued for. Raises NotAuthenticated if it is private, else MediaNotFound."""
+    row = await database.one(_sql["find_linked"], media_id)
     if row is None:
         raise MediaNotFound(media_id)
+    if not row["is_public"]:
+        raise NotAuthenticated("its media object is not public; send the header Authorization: Bearer <token>")
     return media_object(row)
 
 
