@@ -12,7 +12,7 @@ from app.config import ApiSettings, Bus, Identity
 from app.database import missing_migrations
 from app.errors import BusUnavailable, DatabaseUnavailable, StorageUnavailable
 from app.event_bus import missing_streams
-from app.object_store_admin import missing_targets, refusal_of
+from app.object_store_admin import keeps_versions, missing_targets, refusal_of
 
 _SKEW_SECONDS: Final = 5
 _WRONG_CREDENTIALS: Final = ("InvalidAccessKeyId", "SignatureDoesNotMatch")
@@ -71,6 +71,8 @@ async def _storage(settings: ApiSettings) -> AsyncIterator[Finding]:
             yield _bucket(bucket, await refusal_of(storage, storage.worker, bucket))
         for name, identity in (("MINIO_UPLOAD", settings.uploader), ("MINIO_DOWNLOAD", settings.downloader)):
             yield _identity(name, identity, await refusal_of(storage, identity, storage.bucket_media))
+        if not storage.quarantine:
+            yield _versions(storage.bucket_media, kept=await keeps_versions(storage, storage.bucket_media))
         missing = await missing_targets(storage)
     except StorageUnavailable as error:
         reason = type(error.__cause__).__name__
@@ -93,6 +95,14 @@ def _bucket(bucket: str, refusal: str | None) -> Finding:
             f"bucket {bucket}", False, f"wrong credentials ({refusal})", "Check MINIO_ACCESS_KEY and its secret."
         )
     return Finding(f"bucket {bucket}", False, f"refused ({refusal})", "Run `media provision`: a policy is missing.")
+
+
+def _versions(bucket: str, *, kept: bool) -> Finding:
+    if kept:
+        return Finding("versions", True, f"{bucket} keeps them: links name what was checked")
+    return Finding(
+        "versions", False, f"{bucket} keeps none, so links can't name what was checked", "Run `media provision`."
+    )
 
 
 def _identity(name: str, identity: Identity, refusal: str | None) -> Finding:

@@ -75,6 +75,7 @@ class MediaObject(msgspec.Struct, frozen=True, kw_only=True):
     declared_checksum_sha256: str | None
     checksum_sha256: str | None
     etag: str | None
+    version_id: str | None
     width: int | None
     height: int | None
     incoming_bucket: str | None

@@ -16,6 +16,7 @@ import msgspec
 from miniopy_async.api import Minio
 from miniopy_async.deleteobjects import DeleteObject
 from miniopy_async.error import MinioException, S3Error
+from miniopy_async.versioningconfig import OFF
 from multidict import CIMultiDict
 
 from app.config import Identity, Storage
@@ -43,6 +44,7 @@ _USUAL_HEADERS: Final = frozenset(
         "x-amz-bucket-region",
         "x-amz-id-2",
         "x-amz-request-id",
+        "x-amz-version-id",
         "x-content-type-options",
         "x-ratelimit-limit",
         "x-ratelimit-remaining",
@@ -57,6 +59,7 @@ class StoredObject(msgspec.Struct, frozen=True):
     size_bytes: int
     first_bytes: bytes
     etag: str
+    version_id: str | None
     content_type: str
     other_headers: tuple[str, ...]
 
@@ -78,6 +81,7 @@ class ObjectStore:
 
     def __init__(self, client: Minio) -> None:
         self._client = client
+        self._versioned: dict[str, bool] = {}
 
     async def look(self, address: ObjectAddress, length: int) -> StoredObject | Unreadable | None:
         """Size, stored headers and the first `length` bytes, in one ranged GET. None: no such object."""
@@ -90,23 +94,27 @@ class ObjectStore:
                     )
         except S3Error as error:
             if error.code == _EMPTY:
-                return StoredObject(0, b"", "", "", ())
+                return StoredObject(0, b"", "", None, "", ())
             return _absent_or_unreadable(error)
         headers = response.headers
         return StoredObject(
             size_bytes=int(headers["Content-Range"].rpartition("/")[2]),
             first_bytes=first_bytes,
             etag=headers["ETag"].strip('"'),
+            version_id=headers.get("x-amz-version-id"),
             content_type=headers.get("Content-Type", ""),
             other_headers=tuple(sorted({name.lower() for name in headers} - _USUAL_HEADERS)),
         )
 
-    async def checksum(self, address: ObjectAddress) -> str | None:
+    async def checksum(self, address: ObjectAddress, version_id: str | None) -> str | None:
         """The SHA-256 (base64) that storage keeps with an object, as a ranged GET does not carry it."""
         try:
             with _unreachable_is_unavailable():
                 found = await self._client.stat_object(
-                    address.bucket, address.key, extra_headers={"x-amz-checksum-mode": "ENABLED"}
+                    address.bucket,
+                    address.key,
+                    version_id=version_id,
+                    extra_headers={"x-amz-checksum-mode": "ENABLED"},
                 )
         except S3Error as error:
             _absent_or_unreadable(error)
@@ -148,11 +156,33 @@ class ObjectStore:
     async def _remove_from(self, bucket: str, batch: list[ObjectAddress]) -> list[ObjectAddress]:
         try:
             with _unreachable_is_unavailable():
-                errors = await self._client.remove_objects(bucket, [DeleteObject(address.key) for address in batch])
+                doomed = await self._all_versions(bucket, batch)
+                errors = await self._client.remove_objects(bucket, doomed)
         except S3Error as error:
             raise StorageUnavailable from error
         failed = {error.name for error in errors if error.code not in _GONE}
         return [address for address in batch if address.key not in failed]
+
+    async def _all_versions(self, bucket: str, batch: list[ObjectAddress]) -> list[DeleteObject]:
+        """What to delete so that nothing of these keys stays: without its version, an object is only covered up."""
+        if not await self._keeps_versions(bucket):
+            return [DeleteObject(address.key) for address in batch]
+        listed = await asyncio.gather(*(self._versions(address) for address in batch))
+        return [version for versions in listed for version in versions]
+
+    async def _versions(self, address: ObjectAddress) -> list[DeleteObject]:
+        found = self._client.list_objects(address.bucket, prefix=address.key, include_version=True)
+        return [
+            DeleteObject(address.key, version.version_id)
+            async for version in found
+            if version.object_name == address.key
+        ]
+
+    async def _keeps_versions(self, bucket: str) -> bool:
+        if bucket not in self._versioned:
+            status = (await self._client.get_bucket_versioning(bucket)).status
+            self._versioned[bucket] = status != OFF
+        return self._versioned[bucket]
 
     async def ping(self, bucket: str) -> None:
         """Raises StorageUnavailable if storage does not answer, or has no such bucket for this identity."""

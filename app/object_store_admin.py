@@ -12,10 +12,12 @@ from typing import Final
 
 import aiohttp
 from miniopy_async.api import Minio
+from miniopy_async.commonconfig import ENABLED
 from miniopy_async.credentials.providers import StaticProvider
 from miniopy_async.error import S3Error
 from miniopy_async.minioadmin import MinioAdmin
 from miniopy_async.notificationconfig import NotificationConfig, PrefixFilterRule, QueueConfig
+from miniopy_async.versioningconfig import VersioningConfig
 
 from app.config import Identity, ProvisionSettings, Storage
 from app.errors import StorageUnavailable
@@ -47,6 +49,7 @@ async def provision_storage(settings: ProvisionSettings) -> None:
                 session=session,
             )
             await _make_buckets(store, storage)
+            await _keep_versions(store, storage)
             await _make_identities(admin, settings)
             await _announce_uploads(store, storage.bucket_incoming)
     except (aiohttp.ClientConnectionError, TimeoutError) as error:
@@ -70,6 +73,12 @@ async def _make_buckets(store: Minio, storage: Storage) -> None:
         except S3Error as error:
             if error.code != "BucketAlreadyOwnedByYou":
                 raise
+
+
+async def _keep_versions(store: Minio, storage: Storage) -> None:
+    """In place, links name the version that was checked: whatever is written to its key later, it is not served."""
+    if not storage.quarantine:
+        await store.set_bucket_versioning(storage.bucket_media, VersioningConfig(ENABLED))
 
 
 async def _make_identities(admin: MinioAdmin, settings: ProvisionSettings) -> None:
@@ -122,6 +131,16 @@ async def missing_targets(storage: Storage) -> list[str]:
         raise StorageUnavailable from error
     announced = {queue.queue for queue in configured.queue_config_list or ()}
     return [target for target in NOTIFICATION_TARGETS if target not in announced]
+
+
+async def keeps_versions(storage: Storage, bucket: str) -> bool:
+    """Whether links into this bucket can name the version that was checked. Raises StorageUnavailable."""
+    try:
+        async with _session() as session:
+            found = await _store(storage, storage.worker, session).get_bucket_versioning(bucket)
+    except (S3Error, aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise StorageUnavailable from error
+    return bool(found.status == ENABLED)
 
 
 def _session() -> aiohttp.ClientSession:

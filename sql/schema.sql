@@ -29,6 +29,8 @@ CREATE TABLE media.media_objects (
     declared_checksum_sha256 varchar,
     checksum_sha256          varchar,
     etag                     varchar,
+    -- The version that was checked, where the bucket keeps versions: links name it, so nothing else is ever served.
+    version_id               varchar,
     width                    integer,
     height                   integer,
     incoming_bucket          varchar,

@@ -1,9 +1,11 @@
 """`media api`: the HTTP API."""
 
 import socket
+import sys
 
 import click
 import uvicorn
+from uvicorn.main import STARTUP_FAILURE
 
 from app.api.app import create_app
 from app.config import api_settings
@@ -31,4 +33,7 @@ def api(host: str, port: int, fd: int | None) -> None:
         timeout_graceful_shutdown=8,
     )
     # Not uvicorn's own `fd`: it takes the socket for a unix one, so TCP_NODELAY stays off, and each answer waits 40 ms.
-    uvicorn.Server(config).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+    server = uvicorn.Server(config)
+    server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)

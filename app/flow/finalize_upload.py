@@ -5,7 +5,6 @@ that the ledger names before the copy starts (quarantine). The candidate is what
 is one conditional statement, so that it may be done twice, by two at once, and be killed anywhere.
 """
 
-import asyncio
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -86,13 +85,13 @@ async def _remove_late_bytes(media: MediaObject, database: Database) -> None:
 
 
 async def _in_place(media: MediaObject, object_store: ObjectStore) -> _Found | None:
-    if media.declared_checksum_sha256 is None:
-        stored, checksum = await object_store.look(media.lands_at, content.FIRST_BYTES), None
-    else:
-        stored, checksum = await asyncio.gather(
-            object_store.look(media.lands_at, content.FIRST_BYTES), object_store.checksum(media.lands_at)
-        )
-    return None if stored is None else _Found(media.lands_at, stored, checksum)
+    stored = await object_store.look(media.lands_at, content.FIRST_BYTES)
+    if stored is None:
+        return None
+    checksum = None
+    if media.declared_checksum_sha256 is not None and isinstance(stored, StoredObject):
+        checksum = await object_store.checksum(media.lands_at, stored.version_id)
+    return _Found(media.lands_at, stored, checksum)
 
 
 async def _copied(
@@ -162,6 +161,7 @@ async def _mark_ready(
         event.event_type,
         event.payload,
         grace_seconds,
+        stored.version_id,
     )
 
 

@@ -47,7 +47,7 @@ async def find_media(media_id: UUID, *, caller: UUID, everything: bool, database
 
 
 async def find_public_media(media_id: UUID, *, database: Database) -> MediaObject:
-    """The object that a temporary token was issued for. Raises NotAuthenticated if it is private, else MediaNotFound."""
+    """The object that a temporary token was issued for. Raises NotAuthenticated if it is private, or MediaNotFound."""
     row = await database.one(_sql["find_linked"], media_id)
     if row is None:
         raise MediaNotFound(media_id)

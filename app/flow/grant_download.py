@@ -36,17 +36,13 @@ def grant_download(
     if media.mime_type not in _SHOWN_INLINE:
         disposition = "attachment"
     life = _life_seconds(media, ttl_seconds, now)
-    url = signer.presign(
-        "GET",
-        media.stored_at.bucket,
-        media.stored_at.key,
-        now=now,
-        expires_seconds=life,
-        query={
-            "response-content-disposition": content_disposition(media.original_file_name, disposition),
-            "response-content-type": media.mime_type,
-        },
-    )
+    query = {
+        "response-content-disposition": content_disposition(media.original_file_name, disposition),
+        "response-content-type": media.mime_type,
+    }
+    if media.version_id is not None:
+        query["versionId"] = media.version_id
+    url = signer.presign("GET", media.stored_at.bucket, media.stored_at.key, now=now, expires_seconds=life, query=query)
     return PresignedDownload(url, now.replace(microsecond=0) + timedelta(seconds=life))
 
 

@@ -10,9 +10,9 @@ from app.local.stack_file import StackFile
 
 _MODES = {
     "in place": (
-        "in place: what was PUT is what is served. That relies on a store that asks for a signature on every write, "
-        "which community MinIO does not (unsigned trailers, CVE-2026-41145): fine here, as only this machine reaches "
-        "it. --quarantine runs the mode that is safe on any store."
+        "in place: what was PUT is what is served, in the version that was checked. Community MinIO takes unsigned "
+        "writes from those who know an access key id (CVE-2026-41145): they change nothing that is served, and fine "
+        "here, as only this machine reaches it. --quarantine gives clients no way to write where files are served from."
     ),
     "quarantine": "quarantine: uploads land in a bucket of their own, are copied and checked. Safe on any store.",
 }

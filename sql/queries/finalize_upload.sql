@@ -23,7 +23,7 @@ WITH named AS (
     FOR UPDATE
 ), won AS (
     UPDATE media.media_objects AS m
-    SET status = 'ready', bucket_name = $2, storage_path = $3, etag = $4, checksum_sha256 = $5, width = $6, height = $7,
+    SET status = 'ready', bucket_name = $2, storage_path = $3, etag = $4, version_id = $13, checksum_sha256 = $5, width = $6, height = $7,
         finalized_at = now(), finalized_by = $8, updated_at = now()
     WHERE m.id = $1 AND m.status = 'pending'
       AND ((m.incoming_bucket = $2 AND m.incoming_path = $3) OR EXISTS (SELECT FROM named))

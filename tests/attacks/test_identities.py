@@ -106,13 +106,14 @@ async def test_the_uploader_reads_lists_and_deletes_nothing(uploader, administra
         assert await read(administrator, address) == THEIRS
 
 
-async def test_the_uploader_copies_nothing_of_a_strangers(uploader, settings, storage, places):
+async def test_the_uploader_copies_nothing_of_a_strangers(uploader, administrator, settings, storage, places):
     for source in places.values():
         await refused(copied(uploader, source, beside(places["landed"])))
         target = beside(places["landed"])
         upload_id = await uploader._create_multipart_upload(target.bucket, target.key, {})
         headers = {"x-amz-copy-source": f"/{source.bucket}/{source.key}"}
         await refused(uploader._upload_part_copy(target.bucket, target.key, upload_id, 1, headers))
+        await administrator._abort_multipart_upload(target.bucket, target.key, upload_id)
         signed = _signer(settings, settings.uploader).presign(
             "PUT", target.bucket, target.key, now=datetime.now(UTC), expires_seconds=60, headers=headers
         )
