@@ -1,6 +1,6 @@
 """Who sees what: strangers find nothing, admins everything, anyone a public object by its temporary token."""
 
-from tests.stories.verbs import gone, make_ready, sample
+from tests.stories.verbs import make_ready, sample, stored
 
 
 async def test_a_stranger_finds_nothing(callers, user, anyone):
@@ -63,7 +63,7 @@ async def test_what_is_deleted_is_gone_for_everyone(user, anyone, events, root, 
     assert (await user.delete(url)).status_code == 404
     assert media["id"] not in await listed(user)
     assert (await anyone.get(media["download_url"])).status_code == 404
-    await gone(root, stack, file.content)
+    assert await stored(root, stack, file.content, copies=0) == []
     assert (await anyone.get(link)).status_code == 404
     said = await events.about(media["id"], until="MediaDeleted")
     assert [event["event_type"] for event in said] == ["MediaUploaded", "MediaDeleted"]

@@ -74,19 +74,17 @@ def key_of(asked):
     return unquote(urlsplit(asked["upload"]["url"]).path).lstrip("/").partition("/")[2]
 
 
-async def stored(root, stack, content):
-    """Where storage has these bytes, in any of its buckets."""
+async def stored(root, stack, content, *, copies):
+    """Where storage has these bytes, in any of its buckets, as soon as that is in so many places."""
     etag = hashlib.md5(content).hexdigest()
-    return [
-        f"{bucket}/{listed.object_name}"
-        for bucket in set(stack["buckets"].values())
-        async for listed in root.list_objects(bucket, recursive=True)
-        if listed.etag.strip('"') == etag
-    ]
-
-
-async def gone(root, stack, content):
-    """Return once storage has these bytes nowhere."""
     async with asyncio.timeout(_PATIENCE_SECONDS):
-        while await stored(root, stack, content):
-            await asyncio.sleep(0.05)
+        while True:
+            places = [
+                f"{bucket}/{listed.object_name}"
+                for bucket in set(stack["buckets"].values())
+                async for listed in root.list_objects(bucket, recursive=True)
+                if listed.etag.strip('"') == etag
+            ]
+            if len(places) == copies:
+                return places
+            await asyncio.sleep(0.05)  # storage tells nobody of what it removed
