@@ -5,7 +5,6 @@ import sys
 
 import click
 import uvicorn
-from uvicorn.main import STARTUP_FAILURE
 
 from app.api.app import create_app
 from app.config import api_settings
@@ -36,4 +35,4 @@ def api(host: str, port: int, fd: int | None) -> None:
     server = uvicorn.Server(config)
     server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
     if not server.started:
-        sys.exit(STARTUP_FAILURE)
+        sys.exit(1)

@@ -6,6 +6,7 @@ import time
 import pytest
 from miniopy_async import Minio
 from miniopy_async.notificationconfig import NotificationConfig
+from miniopy_async.versioningconfig import SUSPENDED, VersioningConfig
 
 from app.config import Bus, Identity, api_settings, provision_settings
 from app.doctor import examine
@@ -85,6 +86,14 @@ async def test_a_database_without_the_schema_is_told(environment, stack):
 async def test_a_missing_bucket_is_told(environment, administrator):
     await administrator.remove_bucket(environment["MINIO_BUCKET_INVOICES"])
     assert await complaints(environment) == {f"bucket {environment['MINIO_BUCKET_INVOICES']}": "missing"}
+
+
+async def test_a_bucket_that_keeps_no_versions_is_told_in_place(stack, environment, administrator):
+    in_place = environment | {"MINIO_BUCKET_INCOMING": environment["MINIO_BUCKET_MEDIA"]}
+    await provision_storage(provision_settings(provision_environment(in_place, stack.secrets)))
+    assert await complaints(in_place) == {}
+    await administrator.set_bucket_versioning(in_place["MINIO_BUCKET_MEDIA"], VersioningConfig(SUSPENDED))
+    assert list(await complaints(in_place)) == ["versions"]
 
 
 async def test_missing_notifications_are_told(environment, administrator):
