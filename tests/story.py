@@ -5,9 +5,10 @@ import base64
 import contextlib
 import hashlib
 import io
+import json
 import random
 import socket
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote_plus, unquote, urlsplit
 
 import aiohttp
 from miniopy_async.api import Minio
@@ -88,6 +89,12 @@ def lands_at(asked):
     return ObjectAddress(bucket, key)
 
 
+def notification(address, size=1):
+    """As storage would say that something landed there."""
+    entity = {"bucket": {"name": address.bucket}, "object": {"key": quote_plus(address.key), "size": size, "eTag": "0"}}
+    return json.dumps({"EventName": "s3:ObjectCreated:Put", "Records": [{"s3": entity}]}).encode()
+
+
 def unused_port():
     """A port of this machine that nothing listens on."""
     with socket.socket() as probe:
@@ -120,14 +127,14 @@ async def write(administrator, address, data, mime_type="image/png"):
 
 
 async def stored(administrator, environment, data):
-    """Every key, in the bucket where uploads land and in the one that is served from, that holds these bytes."""
+    """Every key, where uploads land and where files are served from, that holds these bytes in any of its versions."""
     etag = hashlib.md5(data).hexdigest()
     buckets = {environment["MINIO_BUCKET_INCOMING"], environment["MINIO_BUCKET_MEDIA"]}
     return {
         ObjectAddress(bucket, listed.object_name)
         for bucket in buckets
-        async for listed in administrator.list_objects(bucket, recursive=True)
-        if listed.etag.strip('"') == etag
+        async for listed in administrator.list_objects(bucket, recursive=True, include_version=True)
+        if (listed.etag or "").strip('"') == etag
     }
 
 

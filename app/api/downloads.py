@@ -5,12 +5,14 @@ from uuid import UUID
 
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_302_FOUND
 
 from app.api.auth import bearer_principal
 from app.api.parts import Parts
-from app.api.problems import AnyRequest
+from app.api.problems import AnyRequest, documented
+from app.errors import MediaNotFound, MediaNotReady, NotAuthenticated
 from app.flow.find_media import find_media, find_public_media
 from app.flow.grant_download import Disposition, PresignedDownload, grant_download
 from app.media import MediaObject
@@ -19,7 +21,20 @@ from app.media import MediaObject
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
-@get("/api/v1/media/{media_id:str}/download", operation_id="downloadMedia", tags=["downloads"], exclude_from_auth=True)
+_ANSWERS = {
+    HTTP_302_FOUND: ResponseSpec(None, description="to a presigned GET", generate_examples=False),
+    **documented(NotAuthenticated, MediaNotFound, MediaNotReady),
+}
+
+
+@get(
+    "/api/v1/media/{media_id:str}/download",
+    operation_id="downloadMedia",
+    tags=["downloads"],
+    exclude_from_auth=True,
+    responses=_ANSWERS,
+    security=[{"bearer": []}, {}],
+)
 async def download(
     request: AnyRequest,
     media_id: FromPath[UUID],

@@ -10,9 +10,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 
 from app.api.parts import Parts
-from app.api.problems import AnyRequest
+from app.api.problems import AnyRequest, documented
 from app.api.views import MediaPage, MediaView, view_media
-from app.errors import StorageUnavailable
+from app.errors import MediaNotFound, NotAuthenticated, StorageUnavailable
 from app.flow.delete_media import delete_media
 from app.flow.find_media import find_media, find_settled_media
 from app.flow.list_media import Filters, list_media
@@ -27,7 +27,7 @@ class MediaObjects(Controller):
     path = "/api/v1/media"
     tags = ("media",)
 
-    @get("/{media_id:str}", operation_id="getMedia")
+    @get("/{media_id:str}", operation_id="getMedia", responses=documented(NotAuthenticated, MediaNotFound))
     async def show(
         self,
         request: AnyRequest,
@@ -48,7 +48,7 @@ class MediaObjects(Controller):
         headers = {"Preference-Applied": f"wait={wait_seconds}"} if wait_seconds else None
         return Response(view_media(media, parts), headers=headers)
 
-    @get("", operation_id="listMedia")
+    @get("", operation_id="listMedia", responses=documented(NotAuthenticated))
     async def list(
         self,
         request: AnyRequest,
@@ -78,7 +78,7 @@ class MediaObjects(Controller):
             next_cursor=found.next_cursor,
         )
 
-    @delete("/{media_id:str}", operation_id="deleteMedia")
+    @delete("/{media_id:str}", operation_id="deleteMedia", responses=documented(NotAuthenticated, MediaNotFound))
     async def delete(self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]) -> None:
         """Delete a media object, or call a pending upload off. Once this has answered, readers don't find it."""
         caller = request.user

@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 
 from app.api.parts import Parts
@@ -25,7 +26,10 @@ class Health(msgspec.Struct, frozen=True):
     parts: dict[str, PartHealth]
 
 
-@get("/health", operation_id="health", tags=["probes"], exclude_from_auth=True)
+_DOWN = {HTTP_503_SERVICE_UNAVAILABLE: ResponseSpec(Health, description="a part is down", generate_examples=False)}
+
+
+@get("/health", operation_id="health", tags=["probes"], exclude_from_auth=True, security=[{}], responses=_DOWN)
 async def health(parts: NamedDependency[Parts]) -> Response[Health]:
     """Every part with its latency; 503 where one is down."""
     return await _report(
@@ -35,13 +39,20 @@ async def health(parts: NamedDependency[Parts]) -> Response[Health]:
     )
 
 
-@get("/health/live", operation_id="live", tags=["probes"], exclude_from_auth=True)
+@get("/health/live", operation_id="live", tags=["probes"], exclude_from_auth=True, security=[{}])
 async def live() -> dict[str, str]:
     """The process answers: nothing else is asked."""
     return {"status": "ok"}
 
 
-@get("/health/ready", operation_id="ready", tags=["probes"], exclude_from_auth=True)
+@get(
+    "/health/ready",
+    operation_id="ready",
+    tags=["probes"],
+    exclude_from_auth=True,
+    security=[{}],
+    responses=_DOWN,
+)
 async def ready(parts: NamedDependency[Parts]) -> Response[Health]:
     """The API can serve. It needs its database alone: links are signed without storage, and events wait for NATS."""
     return await _report(database=parts.database.one("SELECT 1 FROM media.migrations"))

@@ -11,6 +11,7 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE, HTTP_500_INTERNAL_SERVER_ERROR
 
 from app.errors import (
@@ -35,6 +36,7 @@ from app.errors import (
 
 MAX_BODY_BYTES: Final = 65_536
 _LONGEST_DETAIL: Final = 1_000
+_MEDIA_TYPE: Final = "application/problem+json"
 
 STATUS: Final[dict[type[Refusal], int]] = {
     InvalidRequest: 400,
@@ -74,9 +76,21 @@ class Problem(msgspec.Struct, frozen=True):
     code: str
 
 
+def documented(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
+    """What a handler may answer besides its result, for its `responses`: those that every handler may, and these."""
+    every: tuple[type[Refusal], ...] = (InvalidRequest, DatabaseUnavailable, *refusals)
+    by_status: dict[int, list[str]] = {}
+    for refusal in every:
+        by_status.setdefault(STATUS[refusal], []).append(refusal.code)
+    return {
+        status: ResponseSpec(Problem, description=" or ".join(codes), media_type=_MEDIA_TYPE, generate_examples=False)
+        for status, codes in by_status.items()
+    }
+
+
 def problem_response(code: str, status: int, detail: str) -> Response[Problem]:
     problem = Problem(f"/docs#{code}", code.replace("_", " ").capitalize(), status, detail, code)
-    return Response(problem, status_code=status, media_type="application/problem+json", headers=_HEADERS.get(status))
+    return Response(problem, status_code=status, media_type=_MEDIA_TYPE, headers=_HEADERS.get(status))
 
 
 def refused(request: AnyRequest, refusal: Refusal) -> Response[Problem]:

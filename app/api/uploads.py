@@ -9,10 +9,20 @@ from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_200_OK
 
 from app.api.parts import Parts
-from app.api.problems import AnyRequest
+from app.api.problems import AnyRequest, documented
 from app.api.strict_json import json_only
 from app.api.views import MediaView, UploadView, view_media, view_upload
-from app.errors import UploadNotReceived
+from app.errors import (
+    BodyTooLarge,
+    IdempotencyKeyReused,
+    MediaNotFound,
+    NotAuthenticated,
+    StorageUnavailable,
+    TypeNotAllowed,
+    UnsupportedBody,
+    UploadNotReceived,
+    UploadTooLarge,
+)
 from app.flow.finalize_upload import Outcome, finalize_upload
 from app.flow.find_media import find_media
 from app.flow.purge_objects import purge_media
@@ -20,12 +30,17 @@ from app.flow.request_upload import UploadRequest, request_upload
 from app.media import Status
 from app.telemetry import traceparent
 
+_REQUEST = documented(
+    NotAuthenticated, UnsupportedBody, TypeNotAllowed, UploadTooLarge, BodyTooLarge, IdempotencyKeyReused
+)
+_COMPLETE = documented(NotAuthenticated, MediaNotFound, UploadNotReceived, StorageUnavailable)
+
 
 class Uploads(Controller):
     path = "/api/v1/media"
     tags = ("uploads",)
 
-    @post("/upload", operation_id="requestUpload", guards=[json_only])
+    @post("/upload", operation_id="requestUpload", guards=[json_only], responses=_REQUEST)
     async def request(
         self,
         request: AnyRequest,
@@ -46,7 +61,7 @@ class Uploads(Controller):
         )
         return view_upload(requested, parts)
 
-    @post("/{media_id:str}/complete", operation_id="completeUpload", status_code=HTTP_200_OK)
+    @post("/{media_id:str}/complete", operation_id="completeUpload", status_code=HTTP_200_OK, responses=_COMPLETE)
     async def complete(self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]) -> MediaView:
         """Say that the PUT is done, for clients that don't want to wait for storage to say it. Answers the result."""
         caller = request.user

@@ -4,6 +4,7 @@ import base64
 import binascii
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -13,7 +14,7 @@ from app.config import UploadPolicy
 from app.content import file_type_of
 from app.database import Database, media_object, queries
 from app.errors import IdempotencyKeyReused, InvalidRequest, TypeNotAllowed, UploadTooLarge
-from app.file_name import checked
+from app.file_name import MAX_CHARACTERS, checked
 from app.media import ContextType, MediaObject, Status
 from app.presign import Signer
 
@@ -27,9 +28,9 @@ _LONGEST_IDEMPOTENCY_KEY = 255
 class UploadRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a client declares of the file that it wants to upload. `file_size` in bytes, `checksum_sha256` in base64."""
 
-    file_name: str
-    mime_type: str
-    file_size: int
+    file_name: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_CHARACTERS)]
+    mime_type: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    file_size: Annotated[int, msgspec.Meta(ge=1)]
     context_type: ContextType | None = None
     context_id: UUID | None = None
     is_public: bool = False
@@ -120,8 +121,6 @@ def presigned_upload(pending: MediaObject, signer: Signer) -> PresignedUpload | 
 
 def _check(request: UploadRequest, policy: UploadPolicy, idempotency_key: str | None) -> None:
     checked(request.file_name)
-    if request.file_size < 1:
-        raise InvalidRequest("file_size is not a positive number of bytes.")
     if request.file_size > policy.max_file_size_bytes:
         raise UploadTooLarge(policy.max_file_size_bytes)
     if request.mime_type not in policy.allowed_types:

@@ -29,7 +29,7 @@ class Table:
     def ratio(self, what: str, ours_us: float, theirs_us: float) -> None:
         """Our signer's time for one URL beside botocore's."""
         self._table.add_row(what, f"{ours_us:.1f} µs", "", "", "")
-        self._table.add_row(f"{what}, botocore", f"{theirs_us:.1f} µs", "", "", f"{theirs_us / ours_us:.0f} ×")
+        self._table.add_row(f"{what}, botocore", f"{theirs_us:.1f} µs", "", "", f"{theirs_us / ours_us:.0f} times")
 
     def print(self, caption: str) -> None:
         self._table.caption = caption

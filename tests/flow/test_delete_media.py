@@ -1,15 +1,13 @@
 """Deleted is deleted: for readers at once, in storage, and in what was issued before."""
 
-import pytest
-
 from tests.story import (
     ask,
     download,
-    gone,
     land,
     lands_at,
     link_to,
     make_ready,
+    notification,
     pass_time,
     put,
     status_of,
@@ -59,21 +57,38 @@ async def test_what_lands_on_an_upload_that_was_called_off_does_not_stay(
     assert await rows.fetchval("SELECT event_type FROM media.outbox") == "MediaExpired"
 
 
-@pytest.mark.parametrize("mode", ["in place"], indirect=True)  # elsewhere no link leads to where uploads land
-async def test_what_lands_after_the_deletion_is_removed_by_its_own_notification(
-    api, storage, user, worker, durable, notifications, administrator, environment, rows
+async def test_what_lands_after_the_deletion_is_never_served_and_does_not_stay(
+    api, storage, user, rows, idle_worker, administrator, environment
 ):
     data = unique_png()
     other = data[::-1]
     asked = await make_ready(api, storage, user, data)
-    first = await notifications.next(lands_at(asked))
-    await notifications.taken(first, durable)
     issued = await link_to(api, user, asked["id"])
+    assert (await storage.get(issued)).content == data
     assert (await delete(api, user, asked)).status_code == 204
-    assert (await put(storage, asked, other)).status_code == 200, "the key is free again while the URL lives"
-    await gone(administrator, environment, other)
     assert (await storage.get(issued)).status_code == 404
+    assert (await put(storage, asked, other)).status_code == 200, "the key is free again while the URL lives"
+    assert (await storage.get(issued)).status_code == 404
+    await idle_worker.finalize_notified(notification(lands_at(asked)))
+    await pass_time(rows, asked["id"], 3600)
+    await idle_worker.purge()
+    assert await stored(administrator, environment, other) == set()
     assert await status_of(rows, asked["id"]) == "deleted"
+
+
+async def test_what_lands_after_the_ledger_was_closed_is_removed_by_its_notification(
+    api, storage, user, rows, idle_worker, administrator, environment
+):
+    data = unique_png()
+    asked = await ask(api, user, data)
+    assert (await delete(api, user, asked)).status_code == 204
+    await rows.execute("UPDATE media.purges SET due_at = now(), closes_at = now()")
+    await idle_worker.purge()
+    assert await rows.fetchval("SELECT count(*) FROM media.purges") == 0
+    assert (await put(storage, asked, data)).status_code == 200
+    await idle_worker.finalize_notified(notification(lands_at(asked)))
+    await idle_worker.purge()
+    assert await stored(administrator, environment, data) == set()
 
 
 async def test_a_strangers_object_is_not_deleted(api, storage, user, bearer):

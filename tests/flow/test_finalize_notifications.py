@@ -2,19 +2,12 @@
 
 import json
 import secrets
-from urllib.parse import quote_plus
 
 import pytest
 
 from app.events import NOTIFICATION_SUBJECT
 from app.media import ObjectAddress
-from tests.story import ask, download, lands_at, put, settled, status_of, stored, unique_png, write
-
-
-def notification(bucket, key, size=1):
-    """As storage says it."""
-    entity = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key), "size": size, "eTag": "0"}}
-    return json.dumps({"EventName": "s3:ObjectCreated:Put", "Records": [{"s3": entity}]}).encode()
+from tests.story import ask, download, lands_at, notification, put, settled, status_of, stored, unique_png, write
 
 
 async def test_a_notification_of_a_key_that_nobody_asked_for_changes_nothing(
@@ -25,7 +18,7 @@ async def test_a_notification_of_a_key_that_nobody_asked_for_changes_nothing(
     nobodys = ObjectAddress(environment["MINIO_BUCKET_INCOMING"], f"uploads/{secrets.token_hex(8)}.png")
     await write(administrator, nobodys, data)
     for address in (nobodys, ObjectAddress("elsewhere", lands_at(asked).key), ObjectAddress("", "")):
-        await idle_worker.finalize_notified(notification(address.bucket, address.key))
+        await idle_worker.finalize_notified(notification(address))
     assert await status_of(rows, asked["id"]) == "pending"
     assert await rows.fetchval("SELECT count(*) FROM media.outbox") == 0
     assert await stored(administrator, environment, data) == {nobodys}
@@ -35,18 +28,18 @@ async def test_a_notification_of_a_key_that_nobody_asked_for_changes_nothing(
 async def test_a_forged_size_or_etag_is_not_believed(api, storage, user, idle_worker, rows):
     data = unique_png()
     asked = await ask(api, user, data)
-    forged = notification(*_parts(lands_at(asked)), size=len(data))
+    forged = notification(lands_at(asked), size=len(data))
     await idle_worker.finalize_notified(forged)
     assert await status_of(rows, asked["id"]) == "pending"
     assert (await put(storage, asked, data)).status_code == 200
-    await idle_worker.finalize_notified(notification(*_parts(lands_at(asked)), size=1))
+    await idle_worker.finalize_notified(notification(lands_at(asked), size=1))
     assert await status_of(rows, asked["id"]) == "ready"
 
 
 async def test_one_notification_may_name_several_keys(api, storage, user, idle_worker, rows):
     data = unique_png()
     uploads = [await ask(api, user, data) for _ in range(2)]
-    records = [json.loads(notification(*_parts(lands_at(asked))))["Records"][0] for asked in uploads]
+    records = [json.loads(notification(lands_at(asked)))["Records"][0] for asked in uploads]
     for asked in uploads:
         assert (await put(storage, asked, data)).status_code == 200
     await idle_worker.finalize_notified(json.dumps({"Records": records}).encode())
@@ -73,7 +66,7 @@ async def test_a_key_is_found_however_the_notification_writes_it(
         pytest.param(b'{"Records": [{"s3": {"bucket": {}, "object": {}}}]}', id="no names"),
         pytest.param(b'{"Records": [{"s3": {"bucket": {"name": 7}, "object": {"key": "a"}}}]}', id="another type"),
         pytest.param(b"\xff\xfe", id="no UTF-8"),
-        pytest.param(notification("media", "uploads/a\0b"), id="a NUL, which no key can hold"),
+        pytest.param(notification(ObjectAddress("media", "uploads/a\0b")), id="a NUL, which no key can hold"),
     ],
 )
 @pytest.mark.parametrize("mode", ["in place"], indirect=True)
@@ -87,7 +80,3 @@ async def test_what_is_no_notification_is_parked_with_the_reason(bus, worker, du
     assert message.headers["Media-Deliveries"] == "1"
     assert message.headers["Media-Reason"].startswith("no bucket notification")
     await notifications.taken(sent.seq, durable)
-
-
-def _parts(address):
-    return address.bucket, address.key

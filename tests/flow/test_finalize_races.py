@@ -10,6 +10,7 @@ from app.flow.finalize_upload import Outcome
 from tests import samples
 from tests.story import ask, download, land, lands_at, status_of, stored, unique_png, write
 
+in_place = pytest.mark.parametrize("mode", ["in place"], indirect=True)
 in_quarantine = pytest.mark.parametrize("mode", ["quarantine"], indirect=True)
 
 
@@ -30,6 +31,33 @@ async def test_bytes_swapped_between_copy_and_check_are_not_served(
     await finalize.purge()
     assert len(await stored(administrator, environment, data)) == 1
     assert await stored(administrator, environment, twin_of(data)) == set()
+
+
+@in_place
+@pytest.mark.parametrize("moment", ["before the check", "before the mark", "after ready"])
+async def test_bytes_written_over_an_object_are_not_served(
+    api, storage, user, finalize, administrator, environment, moment
+):
+    data = unique_png()
+    asked, store = await land(api, storage, user, data), finalize.interrupted()
+
+    async def overwrite():
+        await write(administrator, lands_at(asked), twin_of(data))
+
+    if moment == "before the check":
+        await overwrite()
+        assert await finalize(asked) is Outcome.REJECTED
+    else:
+        if moment == "before the mark":
+            store.after_look = overwrite
+        assert await finalize(asked, store) is Outcome.READY
+        if moment == "after ready":
+            await overwrite()
+        assert (await download(api, storage, user, asked["id"])).content == data
+        assert (await api.delete(f"/api/v1/media/{asked['id']}", headers=user)).status_code == 204
+    await finalize.purge()
+    for bytes_written in (data, twin_of(data)):
+        assert await stored(administrator, environment, bytes_written) == set()
 
 
 @in_quarantine

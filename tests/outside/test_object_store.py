@@ -14,7 +14,8 @@ from app.media import ObjectAddress
 from app.object_store import StoredObject
 from tests.story import sha256_of, unique_png, unused_port, write
 
-pytestmark = pytest.mark.parametrize("mode", ["quarantine"], indirect=True)  # a copy is made in no other
+in_quarantine = pytest.mark.parametrize("mode", ["quarantine"], indirect=True)  # a copy is made in no other
+in_place = pytest.mark.parametrize("mode", ["in place"], indirect=True)  # which keeps versions
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ def target(storage):
     return ObjectAddress(storage.bucket_media, f"media/{secrets.token_hex(8)} +%41é.png")
 
 
+@in_quarantine
 async def test_one_look_tells_size_type_and_first_bytes(store, administrator, source):
     data = unique_png()
     await write(administrator, source, data)
@@ -54,18 +56,21 @@ async def test_one_look_tells_size_type_and_first_bytes(store, administrator, so
     assert (await store.look(source, 1_000_000)).first_bytes == data
 
 
+@in_quarantine
 async def test_an_empty_object_has_no_bytes(store, administrator, source):
     await write(administrator, source, b"")
-    assert await store.look(source, 100) == StoredObject(0, b"", "", "", ())
+    assert await store.look(source, 100) == StoredObject(0, b"", "", None, "", ())
 
 
+@in_quarantine
 async def test_what_is_not_there_is_none(store, source, target):
     assert await store.look(source, 100) is None
-    assert await store.checksum(source) is None
+    assert await store.checksum(source, None) is None
     assert await store.copy(source, target, "image/png") is None
     assert await store.look(target, 100) is None
 
 
+@in_quarantine
 async def test_a_copy_has_the_bytes_their_sha256_and_nothing_else_of_its_source(store, administrator, source, target):
     data = unique_png()
     await administrator._execute(
@@ -83,11 +88,12 @@ async def test_a_copy_has_the_bytes_their_sha256_and_nothing_else_of_its_source(
     assert (await store.look(source, 1)).other_headers == ("cache-control", "x-amz-meta-a", "x-amz-tagging-count")
     copied = await store.copy(source, target, "image/png")
     assert copied.checksum_sha256 == sha256_of(data)
-    assert await store.checksum(target) == sha256_of(data)
+    assert await store.checksum(target, None) == sha256_of(data)
     seen = await store.look(target, len(data))
     assert (seen.first_bytes, seen.content_type, seen.other_headers) == (data, "image/png", ())
 
 
+@in_quarantine
 async def test_removing_says_what_is_gone_whether_or_not_it_was_there(store, administrator, source, target):
     await write(administrator, source, b"a")
     assert set(await store.remove([source, target])) == {source, target}
@@ -95,13 +101,16 @@ async def test_removing_says_what_is_gone_whether_or_not_it_was_there(store, adm
     assert await store.remove([]) == []
 
 
+@in_quarantine
 async def test_what_may_not_be_removed_is_not_said_to_be_gone(storage, environment, administrator, source):
     await write(administrator, source, b"a")
     async with object_store.connect(storage, api_settings(environment).uploader) as uploader:
+        uploader._versioned[source.bucket] = False  # it may not even ask
         assert await uploader.remove([source]) == []
     await administrator.stat_object(source.bucket, source.key)
 
 
+@in_quarantine
 async def test_five_hundred_keys_go_at_once(store, administrator, storage):
     addresses = [ObjectAddress(storage.bucket_incoming, f"uploads/{secrets.token_hex(16)}") for _ in range(500)]
     await write(administrator, addresses[250], b"a")
@@ -109,13 +118,14 @@ async def test_five_hundred_keys_go_at_once(store, administrator, storage):
     assert await store.look(addresses[250], 1) is None
 
 
+@in_quarantine
 async def test_a_refusal_is_unavailable_and_never_an_absent_object(storage, administrator, source, target):
     await write(administrator, source, b"a")
     stranger = msgspec.structs.replace(storage.worker, secret_key="guessed-secret")
     async with object_store.connect(storage, stranger) as unknown:
         for attempt in (
             unknown.look(source, 1),
-            unknown.checksum(source),
+            unknown.checksum(source, None),
             unknown.copy(source, target, "image/png"),
             unknown.remove([source]),
             unknown.ping(source.bucket),
@@ -124,20 +134,47 @@ async def test_a_refusal_is_unavailable_and_never_an_absent_object(storage, admi
                 await attempt
 
 
+@in_quarantine
 async def test_a_bucket_that_is_missing_is_unavailable(store, root, source):
     nowhere = ObjectAddress("no-such-bucket", source.key)
     for attempt in (root.look(nowhere, 1), root.copy(nowhere, source, "a/b"), root.remove([nowhere])):
         with pytest.raises(StorageUnavailable):
             await attempt
-    assert await store.remove([nowhere]) == []
     with pytest.raises(StorageUnavailable):
         await store.ping(nowhere.bucket)
 
 
+@in_place
+async def test_every_version_of_a_key_is_removed_and_of_no_other(store, administrator, source):
+    beside = ObjectAddress(source.bucket, f"{source.key}-2")
+    await write(administrator, beside, b"stays")
+    for number in range(30):
+        await write(administrator, source, b"%d" % number)
+    await administrator.remove_object(source.bucket, source.key)
+    assert await store.look(source, 1) is None, "it is covered up"
+    assert await store.remove([source]) == [source]
+    left = administrator.list_objects(source.bucket, prefix=source.key, include_version=True)
+    assert [listed.object_name async for listed in left] == [beside.key]
+    assert await store.remove([beside]) == [beside]
+
+
+@in_place
+async def test_a_look_names_the_version_that_it_saw(store, administrator, source):
+    for data in (b"first", b"second"):
+        await write(administrator, source, data)
+    seen = await store.look(source, 100)
+    assert seen.first_bytes == b"second"
+    response = await administrator.get_object(source.bucket, source.key, version_id=seen.version_id)
+    async with response:
+        assert await response.read() == b"second"
+    assert await store.remove([source]) == [source]
+
+
+@in_quarantine
 async def test_storage_that_is_away_is_unavailable(away, source, target):
     for attempt in (
         away.look(source, 1),
-        away.checksum(source),
+        away.checksum(source, None),
         away.copy(source, target, "image/png"),
         away.remove([source]),
         away.ping(source.bucket),
@@ -146,6 +183,7 @@ async def test_storage_that_is_away_is_unavailable(away, source, target):
             await attempt
 
 
+@in_quarantine
 async def test_a_slow_line_shortens_nothing(storage, administrator, source):
     data = unique_png().ljust(4096, b"x")
     await write(administrator, source, data)
@@ -154,6 +192,7 @@ async def test_a_slow_line_shortens_nothing(storage, administrator, source):
     assert seen.first_bytes == data[:4096]
 
 
+@in_quarantine
 async def test_a_line_that_breaks_is_unavailable(storage, administrator, source):
     await write(administrator, source, unique_png().ljust(8192, b"x"))
     async with line_to(storage.endpoint, piece=500, cut_after=3000) as endpoint, through(storage, endpoint) as broken:

@@ -75,15 +75,15 @@ def key_of(asked):
 
 
 async def stored(root, stack, content, *, copies):
-    """Where storage has these bytes, in any of its buckets, as soon as that is in so many places."""
+    """Where storage has these bytes, in any bucket and version, as soon as that is in so many places."""
     etag = hashlib.md5(content).hexdigest()
     async with asyncio.timeout(_PATIENCE_SECONDS):
         while True:
             places = [
                 f"{bucket}/{listed.object_name}"
                 for bucket in set(stack["buckets"].values())
-                async for listed in root.list_objects(bucket, recursive=True)
-                if listed.etag.strip('"') == etag
+                async for listed in root.list_objects(bucket, recursive=True, include_version=True)
+                if (listed.etag or "").strip('"') == etag
             ]
             if len(places) == copies:
                 return places
