@@ -200,7 +200,11 @@ async def connect(storage: Storage, identity: Identity, *, connections: int = 64
     """A client for one identity. Connects when first used; makes no retries of its own."""
     connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=30)
     timeout = aiohttp.ClientTimeout(total=1800, connect=5, sock_read=600)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
+    # What an uploader stored as gzip is not unpacked here; and so that answers aren't either, none may be packed.
+    plain = {"Accept-Encoding": "identity"}
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, auto_decompress=False, headers=plain
+    ) as session:
         yield ObjectStore(
             Minio(
                 storage.endpoint,

@@ -103,7 +103,9 @@ def refused_by_framework(request: AnyRequest, error: HTTPException) -> Response[
     """What Litestar refuses before a handler runs, in our words."""
     if error.status_code >= HTTP_500_INTERNAL_SERVER_ERROR:
         return failed(request, error)
-    return refused(request, _as_refusal(request, error))
+    response = refused(request, _as_refusal(request, error))
+    response.headers.update({name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"})
+    return response
 
 
 def failed(request: AnyRequest, error: Exception) -> Response[Problem]:

@@ -141,3 +141,8 @@ async def test_deleting_a_pending_upload_calls_it_off(api, user):
 )
 async def test_a_wrong_address_is_a_problem_too(api, user, method, path, expected):
     assert problem(await api.request(method, path, headers=user)) == expected
+
+
+async def test_a_wrong_method_is_told_the_right_ones(api, user):
+    response = await api.put("/api/v1/media", headers=user)
+    assert "GET" in response.headers["allow"]
