@@ -10,6 +10,7 @@ import hashlib
 import io
 import logging
 import mimetypes
+import os
 import re
 import time
 import uuid
@@ -30,6 +31,7 @@ _WAIT_SECONDS: Final = 20  # how long one request waits for the status to change
 _CHUNK_BYTES: Final = 256 * 1024
 _TYPES: Final = mimetypes.MimeTypes()
 _TYPES.add_type("image/webp", ".webp")  # Python 3.11 leaves it to the machine's own table
+_TYPES.add_type("image/jpeg", ".jfif")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -130,11 +132,16 @@ def download(api: Api, media_id: uuid.UUID, output: Path) -> None:
 
 def _describe(source: io.BufferedReader, name: str, mime_type: str | None) -> Wanted:
     """Name, type, size and SHA-256 of the file."""
-    mime_type = mime_type or _TYPES.guess_type(name)[0]
+    mime_type = mime_type or _TYPES.guess_type(f"file{Path(name).suffix}")[0]  # a whole name may look like a URL
     if mime_type is None:
         raise click.ClickException(f"The name {name} does not tell the type. Say it with --mime-type.")
     checksum = base64.b64encode(hashlib.file_digest(source, "sha256").digest()).decode()
-    return Wanted(file_name=name, mime_type=mime_type, file_size=source.tell(), checksum_sha256=checksum)
+    return Wanted(file_name=_display_name(name), mime_type=mime_type, file_size=source.tell(), checksum_sha256=checksum)
+
+
+def _display_name(name: str) -> str:
+    """The name as the API takes it: a name on Linux may hold bytes that are no text, and a backslash."""
+    return os.fsencode(name).decode(errors="replace").replace("\\", "_")
 
 
 def _put(source: io.BufferedReader, presigned: Presigned, wanted: Wanted) -> None:

@@ -19,8 +19,8 @@ THEIRS = b"a stranger's bytes"
 
 
 @pytest.fixture
-def settings(environment):
-    return api_settings(environment)
+def settings(stack, mode):
+    return api_settings(stack.environment(mode, stack.database_url))
 
 
 @pytest.fixture

@@ -17,6 +17,11 @@ pytestmark = pytest.mark.parametrize("mode", ["in place"], indirect=True)  # the
 
 
 @pytest.fixture
+def environment(stack, mode):
+    return stack.environment(mode, stack.database_url)  # no database is needed here
+
+
+@pytest.fixture
 def settings(environment):
     return worker_settings(environment).bus
 
