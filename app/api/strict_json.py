@@ -27,7 +27,7 @@ class StrictRequest(Request[Any, Any, Any]):
 
 
 async def json_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Guard: refuse any other body before it is read. Raises UnsupportedBody. Async, as Litestar gives others a thread."""
+    """Guard: refuse any other body unread. Raises UnsupportedBody. Async, as Litestar gives others a thread."""
     content_type = connection.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedBody(content_type)

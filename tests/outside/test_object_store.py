@@ -213,23 +213,29 @@ def through(storage, endpoint):
 async def line_to(endpoint, *, piece, cut_after=None):
     """A line to storage that carries answers in small pieces, and breaks after so many bytes."""
     host, _, port = endpoint.partition(":")
+    calls = set()
 
     async def carry(reader, writer, size, limit=None):
         carried = 0
-        with contextlib.suppress(ConnectionError):  # either end may go first
-            while (limit is None or carried < limit) and (data := await reader.read(size)):
-                writer.write(data)
-                await writer.drain()
-                carried += len(data)
-                await asyncio.sleep(0.002)
+        while (limit is None or carried < limit) and (data := await reader.read(size)):
+            writer.write(data)
+            await writer.drain()
+            carried += len(data)
+            await asyncio.sleep(0.002)
         writer.close()
 
     async def accept(reader, writer):
+        calls.add(asyncio.current_task())
         from_storage, to_storage = await asyncio.open_connection(host, port)
-        async with asyncio.TaskGroup() as lines:
-            lines.create_task(carry(reader, to_storage, 65_536))
-            lines.create_task(carry(from_storage, writer, piece, cut_after))
+        try:
+            await asyncio.gather(carry(reader, to_storage, 65_536), carry(from_storage, writer, piece, cut_after))
+        finally:
+            for end in (writer, to_storage):
+                end.close()
+                with contextlib.suppress(ConnectionError):
+                    await end.wait_closed()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    async with server:
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with asyncio.timeout(5):
+        await asyncio.gather(*calls, return_exceptions=True)
