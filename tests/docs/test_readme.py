@@ -76,7 +76,9 @@ def test_the_table_of_refusals_is_the_code():
 
 
 def test_the_table_of_calls_is_the_api():
-    schema = create_app(api_settings(announced_stack().environment("in place", "postgresql://nowhere/x"))).openapi_schema.to_schema()
+    schema = create_app(
+        api_settings(announced_stack().environment("in place", "postgresql://nowhere/x"))
+    ).openapi_schema.to_schema()
     offered = {f"{method.upper()} {path}" for path, item in schema["paths"].items() for method in item}
     told = re.findall(r"`(?:(GET|POST|DELETE) )?(/[^`?]*)`", "\n".join(row[0] for row in table("The API", "Call")))
     assert {f"{method or 'GET'} {path}" for method, path in told} == offered
