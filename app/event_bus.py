@@ -19,6 +19,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
+from app.cancellation import is_cancelled
 from app.config import Bus
 from app.errors import BusUnavailable, NeverWorks, TryLater
 from app.events import DEAD_STREAM, DEAD_SUBJECT, MEDIA_STREAM, NOTIFICATION_STREAM, NOTIFICATION_SUBJECT, SUBJECTS
@@ -91,7 +92,7 @@ class EventBus:
     async def _lane(self, stream: str, durable: str, handle: Handler) -> None:
         # One message a pull: nats-py holds a batch back until it is full or its time is up.
         pull = await self._until_answered(lambda: self._stream.pull_subscribe_bind(durable, stream))
-        while True:
+        while not is_cancelled():
             try:
                 messages = await pull.fetch(1, timeout=_PULL_SECONDS)
             except TimeoutError:

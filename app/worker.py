@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import structlog
 
 from app import database, event_bus, object_store
+from app.cancellation import is_cancelled
 from app.config import WorkerSettings
 from app.database import Database
 from app.errors import TryLater, Unavailable
@@ -116,7 +117,7 @@ class Worker:
 
     async def _whenever(self, bell: asyncio.Event, seconds: float, work: Callable[[], Awaitable[bool]]) -> None:
         """Work whenever the bell rings; the time is the net under a ring that was lost."""
-        while True:
+        while not is_cancelled():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await bell.wait()
@@ -124,14 +125,14 @@ class Worker:
             await self._until_idle(work)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[bool]]) -> None:
-        while True:
+        while not is_cancelled():
             await self._until_idle(work)
             await asyncio.sleep(seconds)
 
     async def _until_idle(self, work: Callable[[], Awaitable[bool]]) -> None:
         """Repeat until nothing was left to do. A part that is away ends this pass, not the task."""
         try:
-            while await work():
+            while not is_cancelled() and await work():
                 pass
         except Unavailable as away:
             log.warning("worker.waiting", work=work.__name__, code=away.code)
