@@ -60,11 +60,16 @@ async def find_settled_media(
     media_id: UUID, *, caller: UUID, everything: bool, wait_seconds: float, database: Database, changes: Changes
 ) -> MediaObject:
     """The object as soon as it is no longer pending, or as it is after `wait_seconds`. Raises MediaNotFound."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
     with changes.expected(media_id) as changed:
-        media = await find_media(media_id, caller=caller, everything=everything, database=database)
-        if media.status != Status.PENDING:
-            return media
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_seconds):
-                await changed.wait()
-    return await find_media(media_id, caller=caller, everything=everything, database=database)
+        while True:
+            changed.clear()
+            media = await find_media(media_id, caller=caller, everything=everything, database=database)
+            left = deadline - loop.time()
+            if media.status != Status.PENDING or left <= 0:
+                return media
+            # Woken may mean only that the listener has reconnected: look again.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await changed.wait()

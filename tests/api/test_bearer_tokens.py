@@ -22,7 +22,7 @@ MEDIA = f"/api/v1/media/{uuid.UUID(int=0)}"
 
 def claims(**changes):
     now = int(time.time())
-    made = {"sub": str(uuid.uuid4()), "iat": now, "exp": now + 60, "aud": "media", "iss": "auth"} | changes
+    made = {"sub": str(uuid.uuid4()), "iat": now, "exp": now + 3_600, "aud": "media", "iss": "auth"} | changes
     return {name: value for name, value in made.items() if value is not None}
 
 
