@@ -4,20 +4,34 @@ Refusal
 ├── InvalidRequest            invalid_request
 ├── UnsupportedBody           unsupported_body
 ├── BodyTooLarge              body_too_large
+├── QueryTooLong              query_too_long
+├── HeadersTooLarge           headers_too_large
+├── RequestTooSlow            request_too_slow
 ├── RouteNotFound             route_not_found
 ├── MethodNotAllowed          method_not_allowed
 ├── NotAuthenticated          not_authenticated
 ├── NotAllowed                not_allowed
 ├── MediaNotFound             media_not_found
 ├── MediaNotReady             media_not_ready
+├── MediaClosed               media_closed
+├── RevisionMissing           revision_missing
+├── RevisionChanged           revision_changed
 ├── UploadTooLarge            upload_too_large
 ├── TypeNotAllowed            type_not_allowed
 ├── UploadNotReceived         upload_not_received
 ├── IdempotencyKeyReused      idempotency_key_reused
+├── QuotaExceeded             quota_exceeded
+├── ParkedMessageNotFound     parked_message_not_found
+├── TooMany                   (says when to come again)
+│   ├── UploadRateExceeded    upload_rate_exceeded
+│   ├── TooManyPending        too_many_pending
+│   └── RequestRateExceeded   request_rate_exceeded
 └── Unavailable
     ├── DatabaseUnavailable   database_unavailable
     ├── StorageUnavailable    storage_unavailable
-    └── BusUnavailable        bus_unavailable
+    ├── BusUnavailable        bus_unavailable
+    ├── KeysUnavailable       keys_unavailable
+    └── ScannerUnavailable    scanner_unavailable
 
 `code` is what clients compare, logs carry and metrics label. A message says what was wrong and what to do.
 Outcomes of a message that is not done: TryLater and NeverWorks. A process that can't start: Misconfigured.
@@ -65,6 +79,33 @@ class BodyTooLarge(Refusal):
         super().__init__(f"The body is larger than {limit_bytes} bytes. Files go to storage, not through this API.")
 
 
+class QueryTooLong(Refusal):
+    """Raised when the path and query of a request exceed what any call of this API needs."""
+
+    code = "query_too_long"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The path and query are longer than {limit_bytes} bytes.")
+
+
+class HeadersTooLarge(Refusal):
+    """Raised when a request's headers exceed what any call of this API needs."""
+
+    code = "headers_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The headers are larger than {limit_bytes} bytes.")
+
+
+class RequestTooSlow(Refusal):
+    """Raised when a request has not arrived whole in the time that any client needs."""
+
+    code = "request_too_slow"
+
+    def __init__(self, limit_seconds: float) -> None:
+        super().__init__(f"The request did not arrive within {limit_seconds:g} seconds.")
+
+
 class RouteNotFound(Refusal):
     """Raised when no endpoint has this path."""
 
@@ -97,8 +138,8 @@ class NotAllowed(Refusal):
 
     code = "not_allowed"
 
-    def __init__(self, action: str) -> None:
-        super().__init__(f"This token does not allow you to {action}.")
+    def __init__(self, action: str, who_may: Iterable[str]) -> None:
+        super().__init__(f"This token does not allow you to {action}. Who may: {'; '.join(who_may)}.")
 
 
 class MediaNotFound(Refusal):
@@ -117,6 +158,33 @@ class MediaNotReady(Refusal):
 
     def __init__(self, status: str) -> None:
         super().__init__(f"The media object is {status}. Only a ready one can be downloaded.")
+
+
+class MediaClosed(Refusal):
+    """Raised when an object can't be changed or tried again any more, as it is rejected, expired or deleted."""
+
+    code = "media_closed"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"The media object is {status}, and this can't be done with it any more.")
+
+
+class RevisionMissing(Refusal):
+    """Raised when a change does not say which revision it is a change of."""
+
+    code = "revision_missing"
+
+    def __init__(self) -> None:
+        super().__init__("Send the header If-Match with the ETag of the media object that you looked at.")
+
+
+class RevisionChanged(Refusal):
+    """Raised when someone else changed the object since the caller looked at it."""
+
+    code = "revision_changed"
+
+    def __init__(self) -> None:
+        super().__init__("The media object has changed since. Look at it again, and send the ETag of that answer.")
 
 
 class UploadTooLarge(Refusal):
@@ -155,6 +223,63 @@ class IdempotencyKeyReused(Refusal):
         super().__init__("This Idempotency-Key was used for another request. Use a new key for a new upload.")
 
 
+class QuotaExceeded(Refusal):
+    """Raised when an upload would make its user hold more than the quota."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, quota_bytes: int) -> None:
+        super().__init__(
+            f"Your uploads would hold more than {quota_bytes} bytes. Delete some, or wait until open ones end."
+        )
+
+
+class ParkedMessageNotFound(Refusal):
+    """Raised when no parked message has this number."""
+
+    code = "parked_message_not_found"
+
+    def __init__(self, sequence: int) -> None:
+        super().__init__(f"There is no parked message {sequence}: it was replayed, or never was.")
+
+
+class TooMany(Refusal):
+    """Raised when a caller asks too much at once. It may come again after `retry_after_seconds`."""
+
+    retry_after_seconds: int
+
+
+class UploadRateExceeded(TooMany):
+    """Raised when a user has asked for as many uploads in the last minute as one may."""
+
+    code = "upload_rate_exceeded"
+
+    def __init__(self, limit: int, retry_after_seconds: int) -> None:
+        super().__init__(f"You may ask for {limit} uploads a minute. Come again in {retry_after_seconds} s.")
+        self.limit = limit
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TooManyPending(TooMany):
+    """Raised when a user has as many open uploads as one may."""
+
+    code = "too_many_pending"
+    retry_after_seconds = 30
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You have {limit} open uploads, and may have no more. Send their bytes, or delete them.")
+
+
+class RequestRateExceeded(TooMany):
+    """Raised when a caller, or an address without a bearer, sends more requests than any client needs."""
+
+    code = "request_rate_exceeded"
+
+    def __init__(self, limit: int, retry_after_seconds: int) -> None:
+        super().__init__(f"You may send {limit} requests a minute. Come again in {retry_after_seconds} s.")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Unavailable(Refusal):
     """Raised when a part that the service stands on does not answer."""
 
@@ -184,6 +309,24 @@ class BusUnavailable(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The event bus does not answer. Try again shortly.")
+
+
+class KeysUnavailable(Unavailable):
+    """Raised when the keys of bearer tokens can't be fetched, and none that are known are fresh."""
+
+    code = "keys_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The keys that tokens are checked with can't be fetched. Try again shortly.")
+
+
+class ScannerUnavailable(Unavailable):
+    """Raised when the scanner gives no verdict."""
+
+    code = "scanner_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The upload can't be scanned now. Try again shortly.")
 
 
 class TryLater(Exception):

@@ -84,6 +84,8 @@ class MediaObject(msgspec.Struct, frozen=True, kw_only=True):
     finalized_at: datetime | None
     finalized_by: str | None
     traceparent: str | None
+    revision: int
+    link_epoch: int
 
     @property
     def stored_at(self) -> ObjectAddress:

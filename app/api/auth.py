@@ -5,6 +5,8 @@ The algorithm comes from configuration, never from the token.
 """
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -19,6 +21,7 @@ from litestar.connection import ASGIConnection
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 from litestar.types import ASGIApp
 
+from app.access import LinkHolder, Principal
 from app.config import BearerKeys
 from app.errors import Misconfigured, NotAuthenticated
 
@@ -26,6 +29,7 @@ _JWKS_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 _DOWNLOAD_AUDIENCE: Final = "media-download"
 _LEEWAY_SECONDS: Final = 5
 _LONGEST_TOKEN: Final = 8_192
+_UNREADABLE: Final = (ValueError, TypeError, RecursionError, OverflowError)
 _CHECKS: Final[dict[type[Exception], str]] = {
     jwt.ExpiredSignatureError: "it has expired",
     jwt.ImmatureSignatureError: "it is not valid yet",
@@ -36,19 +40,6 @@ _CHECKS: Final[dict[type[Exception], str]] = {
     jwt.InvalidIssuedAtError: "its iat is no time in the past",
     jwt.MissingRequiredClaimError: "a claim is missing (exp, sub, aud and iss are required)",
 }
-
-
-class Principal(msgspec.Struct, frozen=True):
-    """Who calls, as the bearer token says it."""
-
-    id: UUID
-    roles: frozenset[str]
-    scopes: frozenset[str]
-    contexts: frozenset[str]
-
-    @property
-    def is_admin(self) -> bool:
-        return "admin" in self.roles
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -86,10 +77,13 @@ class BearerTokens:
             raise NotAuthenticated(_CHECKS.get(type(error), "it is no token of this service")) from error
         except msgspec.ValidationError as error:
             raise NotAuthenticated("sub is not a UUID, or roles, scope or contexts have another shape") from error
-        except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        except _UNREADABLE as error:
             raise NotAuthenticated("it is no token of this service") from error
         return Principal(
-            claims.sub, frozenset(claims.roles), frozenset(claims.scope.split()), frozenset(claims.contexts)
+            id=claims.sub,
+            roles=frozenset(claims.roles),
+            scopes=frozenset(claims.scope.split()),
+            contexts=frozenset(context for claim in claims.contexts if (context := _context(claim))),
         )
 
     async def _published_key(self, token: str) -> tuple[Any, str]:
@@ -102,33 +96,54 @@ class BearerTokens:
         return published.key, algorithm
 
 
-class DownloadTokens:
-    """The temporary tokens of download URLs: for one media object and this purpose, under a key of their own."""
+class _LinkClaims(msgspec.Struct, frozen=True):
+    sub: UUID
+    epoch: int
 
-    def __init__(self, secret: str, ttl_seconds: int) -> None:
-        self._secret = secret
+
+class DownloadTokens:
+    """The temporary tokens of download URLs: for one media object and this purpose, under keys of their own.
+
+    The first key signs; a token that was signed with any of them is accepted.
+    """
+
+    def __init__(self, keys: Sequence[str], ttl_seconds: int) -> None:
+        self._keys = keys
         self._ttl = timedelta(seconds=ttl_seconds)
 
-    def issue(self, media_id: UUID) -> str:
-        claims = {"aud": _DOWNLOAD_AUDIENCE, "sub": str(media_id), "exp": datetime.now(UTC) + self._ttl}
-        return jwt.encode(claims, self._secret, algorithm="HS256")
+    def issue(self, media_id: UUID, epoch: int) -> str:
+        """A token that lives until its time is up or the object's links are revoked, which ends their epoch."""
+        expires_at = datetime.now(UTC) + self._ttl
+        claims = {"aud": _DOWNLOAD_AUDIENCE, "sub": str(media_id), "epoch": epoch, "exp": expires_at}
+        return jwt.encode(claims, self._keys[0], algorithm="HS256")
 
-    def check(self, token: str, media_id: UUID) -> None:
-        """Raises NotAuthenticated unless the token was issued for this media object and still lives."""
+    def check(self, token: str, media_id: UUID) -> LinkHolder:
+        """Who holds it. Raises NotAuthenticated unless it was issued for this media object and still lives."""
         if len(token) > _LONGEST_TOKEN:
             raise NotAuthenticated("it is too long")
         try:
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=["HS256"],
-                audience=_DOWNLOAD_AUDIENCE,
-                options={"require": ["exp", "sub", "aud"]},
-            )
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError) as error:
+            claims = msgspec.convert(self._decode(token), _LinkClaims)
+        except (jwt.PyJWTError, msgspec.ValidationError, *_UNREADABLE) as error:
             raise NotAuthenticated(_CHECKS.get(type(error), "it is no download token of this service")) from error
-        if claims["sub"] != str(media_id):
+        if claims.sub != media_id:
             raise NotAuthenticated("it was issued for another media object")
+        return LinkHolder(claims.sub, claims.epoch)
+
+    def _decode(self, token: str) -> dict[str, Any]:
+        *earlier, last = self._keys
+        for key in earlier:
+            with contextlib.suppress(jwt.InvalidSignatureError):
+                return self._decode_with(token, key)
+        return self._decode_with(token, last)
+
+    def _decode_with(self, token: str, key: str) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=["HS256"],
+            audience=_DOWNLOAD_AUDIENCE,
+            options={"require": ["exp", "sub", "aud"], "verify_sub": False},
+        )
 
 
 class BearerAuthentication(AbstractAuthenticationMiddleware):
@@ -149,6 +164,15 @@ async def bearer_principal(connection: ASGIConnection[Any, Any, Any, Any], token
     if scheme.lower() != "bearer" or not token.strip():
         raise NotAuthenticated("there is none; send the header Authorization: Bearer <token>")
     return await tokens.principal(token.strip())
+
+
+def _context(claim: str) -> tuple[str, UUID] | None:
+    """`ticket_photo:<uuid>`. A claim of another shape is some other service's, and gives nothing here."""
+    context_type, _, context_id = claim.partition(":")
+    try:
+        return context_type, UUID(context_id)
+    except ValueError:
+        return None
 
 
 def _fixed_key(keys: BearerKeys) -> tuple[Any, str] | None:

@@ -9,11 +9,12 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_302_FOUND
 
+from app.access import Action, check, sight_of
 from app.api.auth import bearer_principal
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
-from app.errors import MediaNotFound, MediaNotReady, NotAuthenticated
-from app.flow.find_media import find_media, find_public_media
+from app.errors import MediaNotFound, MediaNotReady, NotAllowed, NotAuthenticated
+from app.flow.find_media import find_linked_media, find_media
 from app.flow.grant_download import Disposition, PresignedDownload, grant_download
 from app.media import MediaObject
 
@@ -23,7 +24,7 @@ _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 _ANSWERS = {
     HTTP_302_FOUND: ResponseSpec(None, description="to a presigned GET", generate_examples=False),
-    **documented(NotAuthenticated, MediaNotFound, MediaNotReady),
+    **documented(NotAuthenticated, NotAllowed, MediaNotFound, MediaNotReady),
 }
 
 
@@ -77,7 +78,9 @@ async def _link(
 
 async def _readable(request: AnyRequest, media_id: UUID, parts: Parts, token: str | None) -> MediaObject:
     if token is not None and "authorization" not in request.headers:
-        parts.download_tokens.check(token, media_id)
-        return await find_public_media(media_id, database=parts.database)
+        holder = parts.download_tokens.check(token, media_id)
+        return await find_linked_media(holder, database=parts.database)
     caller = await bearer_principal(request, parts.bearer_tokens)
-    return await find_media(media_id, caller=caller.id, everything=caller.is_admin, database=parts.database)
+    media = await find_media(media_id, sight=sight_of(caller), database=parts.database)
+    check(caller, Action.DOWNLOAD, media)
+    return media

@@ -9,10 +9,11 @@ from litestar import Controller, Response, delete, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
 
+from app.access import Action, check, sight_of
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.api.views import MediaPage, MediaView, view_media
-from app.errors import MediaNotFound, NotAuthenticated, StorageUnavailable
+from app.errors import MediaNotFound, NotAllowed, NotAuthenticated, StorageUnavailable
 from app.flow.delete_media import delete_media
 from app.flow.find_media import find_media, find_settled_media
 from app.flow.list_media import Filters, list_media
@@ -36,11 +37,10 @@ class MediaObjects(Controller):
         prefer: Annotated[str | None, HeaderParameter(name="Prefer", description="`wait=20` (RFC 7240)")] = None,
     ) -> Response[MediaView]:
         """Metadata and download URL. With `Prefer: wait=20` it answers as soon as a pending upload is settled."""
-        caller, wait_seconds = request.user, _wait_seconds(prefer)
+        wait_seconds = _wait_seconds(prefer)
         media = await find_settled_media(
             media_id,
-            caller=caller.id,
-            everything=caller.is_admin,
+            sight=sight_of(request.user),
             wait_seconds=wait_seconds,
             database=parts.database,
             changes=parts.changes,
@@ -64,8 +64,7 @@ class MediaObjects(Controller):
         """Media objects, newest first. `cursor` (next_cursor of the page before) costs the same at any depth."""
         found = await list_media(
             Filters(context_type=context_type, context_id=context_id, file_type=file_type, status=status),
-            caller=request.user.id,
-            everything=request.user.is_admin,
+            sight=sight_of(request.user),
             limit=limit,
             page=page,
             cursor=cursor,
@@ -78,12 +77,17 @@ class MediaObjects(Controller):
             next_cursor=found.next_cursor,
         )
 
-    @delete("/{media_id:str}", operation_id="deleteMedia", responses=documented(NotAuthenticated, MediaNotFound))
+    @delete(
+        "/{media_id:str}", operation_id="deleteMedia", responses=documented(NotAuthenticated, NotAllowed, MediaNotFound)
+    )
     async def delete(self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]) -> None:
         """Delete a media object, or call a pending upload off. Once this has answered, readers don't find it."""
-        caller = request.user
-        media = await find_media(media_id, caller=caller.id, everything=caller.is_admin, database=parts.database)
-        await delete_media(media, grace_seconds=parts.settings.upload_policy.grace_seconds, database=parts.database)
+        media = await find_media(media_id, sight=sight_of(request.user), database=parts.database)
+        check(request.user, Action.DELETE, media)
+        by = request.user.actor
+        await delete_media(
+            media, by=by, grace_seconds=parts.settings.upload_policy.grace_seconds, database=parts.database
+        )
         with contextlib.suppress(StorageUnavailable):  # the ledger has them: a worker removes them
             await purge_media(media_id, database=parts.database, object_store=parts.object_store)
 

@@ -49,7 +49,7 @@ async def open_parts(settings: ApiSettings, bearer_tokens: BearerTokens) -> Asyn
                 changes=changes,
                 upload_signer=_signer(settings, settings.uploader),
                 download_signer=_signer(settings, settings.downloader),
-                download_tokens=DownloadTokens(settings.public_token_secret, settings.public_token_ttl_seconds),
+                download_tokens=DownloadTokens(settings.public_token_secrets, settings.public_token_ttl_seconds),
                 bearer_tokens=bearer_tokens,
             )
         finally:

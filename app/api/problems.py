@@ -18,19 +18,33 @@ from app.errors import (
     BodyTooLarge,
     BusUnavailable,
     DatabaseUnavailable,
+    HeadersTooLarge,
     IdempotencyKeyReused,
     InvalidRequest,
+    KeysUnavailable,
+    MediaClosed,
     MediaNotFound,
     MediaNotReady,
     MethodNotAllowed,
     NotAllowed,
     NotAuthenticated,
+    ParkedMessageNotFound,
+    QueryTooLong,
+    QuotaExceeded,
     Refusal,
+    RequestRateExceeded,
+    RequestTooSlow,
+    RevisionChanged,
+    RevisionMissing,
     RouteNotFound,
+    ScannerUnavailable,
     StorageUnavailable,
+    TooMany,
+    TooManyPending,
     TypeNotAllowed,
     UnsupportedBody,
     UploadNotReceived,
+    UploadRateExceeded,
     UploadTooLarge,
 )
 
@@ -42,19 +56,32 @@ STATUS: Final[dict[type[Refusal], int]] = {
     InvalidRequest: 400,
     UnsupportedBody: 415,
     BodyTooLarge: 413,
+    QueryTooLong: 414,
+    HeadersTooLarge: 431,
+    RequestTooSlow: 408,
     RouteNotFound: 404,
     MethodNotAllowed: 405,
     NotAuthenticated: 401,
     NotAllowed: 403,
     MediaNotFound: 404,
     MediaNotReady: 409,
+    MediaClosed: 409,
+    RevisionMissing: 428,
+    RevisionChanged: 412,
     UploadTooLarge: 413,
     TypeNotAllowed: 415,
     UploadNotReceived: 409,
     IdempotencyKeyReused: 422,
+    QuotaExceeded: 409,
+    ParkedMessageNotFound: 404,
+    UploadRateExceeded: 429,
+    TooManyPending: 429,
+    RequestRateExceeded: 429,
     DatabaseUnavailable: 503,
     StorageUnavailable: 503,
     BusUnavailable: 503,
+    KeysUnavailable: 503,
+    ScannerUnavailable: 503,
 }
 _HEADERS: Final[dict[int, dict[str, str]]] = {
     401: {"WWW-Authenticate": "Bearer"},
@@ -88,15 +115,28 @@ def documented(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
     }
 
 
-def problem_response(code: str, status: int, detail: str) -> Response[Problem]:
-    problem = Problem(f"/docs#{code}", code.replace("_", " ").capitalize(), status, detail, code)
-    return Response(problem, status_code=status, media_type=_MEDIA_TYPE, headers=_HEADERS.get(status))
+def as_problem(refusal: Refusal) -> Problem:
+    """The body that says it."""
+    return _problem(refusal.code, STATUS[type(refusal)], str(refusal))
+
+
+def _problem(code: str, status: int, detail: str) -> Problem:
+    return Problem(f"/docs#{code}", code.replace("_", " ").capitalize(), status, detail, code)
+
+
+def _response(problem: Problem) -> Response[Problem]:
+    return Response(
+        problem, status_code=problem.status, media_type=_MEDIA_TYPE, headers=dict(_HEADERS.get(problem.status, {}))
+    )
 
 
 def refused(request: AnyRequest, refusal: Refusal) -> Response[Problem]:
-    status = STATUS[type(refusal)]
-    log.info("request.refused", code=refusal.code, status=status, route=_route(request))
-    return problem_response(refusal.code, status, str(refusal))
+    problem = as_problem(refusal)
+    log.info("request.refused", code=problem.code, status=problem.status, route=_route(request))
+    response = _response(problem)
+    if isinstance(refusal, TooMany):
+        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+    return response
 
 
 def refused_by_framework(request: AnyRequest, error: HTTPException) -> Response[Problem]:
@@ -111,8 +151,8 @@ def refused_by_framework(request: AnyRequest, error: HTTPException) -> Response[
 def failed(request: AnyRequest, error: Exception) -> Response[Problem]:
     """A bug: logged with its traceback; the caller learns nothing of it."""
     log.error("request.failed", route=_route(request), exc_info=error)
-    return problem_response(
-        "internal_error", HTTP_500_INTERNAL_SERVER_ERROR, "Something went wrong here. It is logged."
+    return _response(
+        _problem("internal_error", HTTP_500_INTERNAL_SERVER_ERROR, "Something went wrong here. It is logged.")
     )
 
 

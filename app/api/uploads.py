@@ -3,37 +3,54 @@
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, post
+from litestar import Controller, Response, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_200_OK
 
+from app.access import Action, Context, check, check_upload, sight_of
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.api.strict_json import json_only
 from app.api.views import MediaView, UploadView, view_media, view_upload
+from app.config import UserLimits
 from app.errors import (
     BodyTooLarge,
     IdempotencyKeyReused,
     MediaNotFound,
+    NotAllowed,
     NotAuthenticated,
+    QuotaExceeded,
     StorageUnavailable,
+    TooManyPending,
     TypeNotAllowed,
     UnsupportedBody,
     UploadNotReceived,
+    UploadRateExceeded,
     UploadTooLarge,
 )
 from app.flow.finalize_upload import Outcome, finalize_upload
 from app.flow.find_media import find_media
 from app.flow.purge_objects import purge_media
-from app.flow.request_upload import UploadRequest, request_upload
+from app.flow.request_upload import UploadRequest, UploadsLeft, request_upload
 from app.media import Status
 from app.telemetry import traceparent
 
 _REQUEST = documented(
-    NotAuthenticated, UnsupportedBody, TypeNotAllowed, UploadTooLarge, BodyTooLarge, IdempotencyKeyReused
+    NotAuthenticated,
+    NotAllowed,
+    UnsupportedBody,
+    TypeNotAllowed,
+    UploadTooLarge,
+    BodyTooLarge,
+    IdempotencyKeyReused,
+    QuotaExceeded,
+    UploadRateExceeded,
+    TooManyPending,
 )
-_COMPLETE = documented(NotAuthenticated, MediaNotFound, UploadNotReceived, StorageUnavailable)
+_COMPLETE = documented(NotAuthenticated, NotAllowed, MediaNotFound, UploadNotReceived, StorageUnavailable)
+# A service uploads for many users: what one user may ask for says nothing of it.
+_NO_LIMITS = UserLimits(uploads_per_minute=0, pending_uploads=0, quota_bytes=0)
 
 
 class Uploads(Controller):
@@ -47,25 +64,28 @@ class Uploads(Controller):
         data: JSONBody[UploadRequest],
         parts: NamedDependency[Parts],
         idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None,
-    ) -> UploadView:
+    ) -> Response[UploadView]:
         """Ask for an upload. PUT the bytes to `upload.url` with exactly `upload.headers` before `upload.expires_at`."""
+        check_upload(request.user, Context(data.context_type, data.context_id))
         requested = await request_upload(
             data,
-            uploaded_by=request.user.id,
+            by=request.user.actor,
             idempotency_key=idempotency_key,
             traceparent=traceparent(request.headers.get("traceparent")),
             bucket=parts.settings.storage.bucket_incoming,
             policy=parts.settings.upload_policy,
+            limits=_NO_LIMITS if request.user.is_service else parts.settings.user_limits,
             database=parts.database,
             signer=parts.upload_signer,
         )
-        return view_upload(requested, parts)
+        return Response(view_upload(requested, parts), headers=_rate_headers(requested.uploads_left))
 
     @post("/{media_id:str}/complete", operation_id="completeUpload", status_code=HTTP_200_OK, responses=_COMPLETE)
     async def complete(self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]) -> MediaView:
         """Say that the PUT is done, for clients that don't want to wait for storage to say it. Answers the result."""
-        caller = request.user
-        media = await find_media(media_id, caller=caller.id, everything=caller.is_admin, database=parts.database)
+        sight = sight_of(request.user)
+        media = await find_media(media_id, sight=sight, database=parts.database)
+        check(request.user, Action.COMPLETE, media)
         if media.status == Status.PENDING:
             outcome = await finalize_upload(
                 media.lands_at,
@@ -78,5 +98,15 @@ class Uploads(Controller):
             if outcome is Outcome.NOT_RECEIVED:
                 raise UploadNotReceived
             await purge_media(media_id, database=parts.database, object_store=parts.object_store)
-            media = await find_media(media_id, caller=caller.id, everything=caller.is_admin, database=parts.database)
+            media = await find_media(media_id, sight=sight, database=parts.database)
         return view_media(media, parts)
+
+
+def _rate_headers(left: UploadsLeft | None) -> dict[str, str]:
+    """What is left of the rate: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/."""
+    if left is None:
+        return {}
+    return {
+        "RateLimit-Policy": f'"uploads";q={left.limit};w=60',
+        "RateLimit": f'"uploads";r={left.left};t={left.reset_seconds}',
+    }

@@ -85,4 +85,4 @@ def _url(media: MediaObject, parts: Parts) -> str:
 
 
 def _download_url(media: MediaObject, parts: Parts) -> str:
-    return f"{_url(media, parts)}/download?token={parts.download_tokens.issue(media.id)}"
+    return f"{_url(media, parts)}/download?token={parts.download_tokens.issue(media.id, media.link_epoch)}"

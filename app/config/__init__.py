@@ -15,9 +15,11 @@ from app.config.structs import (
     Identity,
     MigrateSettings,
     ProvisionSettings,
+    Scanning,
     Storage,
     StreamsSettings,
     UploadPolicy,
+    UserLimits,
     WorkerSettings,
 )
 from app.config.variables import VARIABLES
@@ -30,9 +32,11 @@ __all__ = [
     "Identity",
     "MigrateSettings",
     "ProvisionSettings",
+    "Scanning",
     "Storage",
     "StreamsSettings",
     "UploadPolicy",
+    "UserLimits",
     "WorkerSettings",
     "api_settings",
     "environment",
@@ -55,10 +59,16 @@ def api_settings(environment: Mapping[str, str] = os.environ) -> ApiSettings:
         bus=read.bus(),
         media_public_url=read.url("MEDIA_PUBLIC_URL").rstrip("/"),
         bearer=read.bearer(),
-        public_token_secret=read.key("PUBLIC_TOKEN_SECRET"),
+        public_token_secrets=read.public_token_keys(),
         public_token_ttl_seconds=read.whole_number("PUBLIC_TOKEN_TTL_SECONDS"),
         download_url_ttl_seconds=read.whole_number("DOWNLOAD_URL_TTL_SECONDS", at_most=7 * 86_400),
         upload_policy=read.upload_policy(),
+        user_limits=read.user_limits(),
+        request_rate_per_minute=read.whole_number("REQUEST_RATE_PER_MINUTE", at_least=0),
+        trusted_proxies=read.listed("TRUSTED_PROXIES"),
+        cors_allowed_origins=read.origins("CORS_ALLOWED_ORIGINS"),
+        store_self_test=read.choice("STORE_SELF_TEST", "off", "warn", "strict"),
+        scanning=read.scanning(),
         log_level=read.log_level(),
     )
     read.finish()
@@ -74,6 +84,7 @@ def worker_settings(environment: Mapping[str, str] = os.environ) -> WorkerSettin
         bus=read.bus(),
         sweep_interval_seconds=read.whole_number("SWEEP_INTERVAL_SECONDS"),
         grace_seconds=read.whole_number("UPLOAD_GRACE_SECONDS"),
+        scanning=read.scanning(),
         log_level=read.log_level(),
     )
     read.finish()
@@ -105,6 +116,7 @@ def provision_settings(environment: Mapping[str, str] = os.environ) -> Provision
         uploader=read.identity("MINIO_UPLOAD"),
         downloader=read.identity("MINIO_DOWNLOAD"),
         bus=read.bus(),
+        cors_allowed_origins=read.origins("CORS_ALLOWED_ORIGINS"),
         log_level=read.log_level(),
     )
     read.finish()

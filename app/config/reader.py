@@ -1,11 +1,12 @@
 """Reads variables one by one and says at the end, in one sentence, all that is missing or wrong."""
 
 import logging
+import shlex
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.config.structs import BearerKeys, Bus, Identity, Storage, UploadPolicy
+from app.config.structs import BearerKeys, Bus, Identity, Scanning, Storage, UploadPolicy, UserLimits
 from app.config.variables import VARIABLES
 from app.errors import Misconfigured
 
@@ -44,6 +45,14 @@ class Reader:
             self._wrong.append(f"{name} is shorter than {_MIN_KEY_BYTES} bytes")
         return value
 
+    def public_token_keys(self) -> tuple[str, ...]:
+        """The current key, then the one before it. None is the bearer tokens': each would pass for the other."""
+        current, previous = "PUBLIC_TOKEN_SECRET", "PUBLIC_TOKEN_SECRET_PREVIOUS"
+        keys = (self.key(current), self.key(previous)) if self.optional(previous) else (self.key(current),)
+        if self.optional("JWT_SECRET") in keys:
+            self._wrong.append(f"{current} or {previous} is the same as JWT_SECRET")
+        return keys
+
     def whole_number(self, name: str, *, at_least: int = 1, at_most: int = 2**31 - 1) -> int:
         value = self.text(name)
         if value.isascii() and value.isdigit() and at_least <= int(value) <= at_most:
@@ -63,6 +72,24 @@ class Reader:
         if value and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query):
             self._wrong.append(f"{name} is not an http or https URL")
         return value
+
+    def choice(self, name: str, *choices: str) -> str:
+        value = self.text(name).lower()
+        if value not in choices:
+            self._wrong.append(f"{name} is none of {', '.join(choices)}")
+        return value
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in (self.optional(name) or "").split(",") if part.strip())
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        """Origins (RFC 6454), each named: a pattern would let a page in that nobody thought of."""
+        origins = self.listed(name)
+        for origin in origins:
+            parts = urlsplit(origin)
+            if "*" in origin or parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin:
+                self._wrong.append(f"{name} holds {origin!r}, which is no origin such as https://www.example.com")
+        return origins
 
     def types(self, name: str) -> frozenset[str]:
         return frozenset(part.strip().lower() for part in self.text(name).split(",") if part.strip())
@@ -127,3 +154,19 @@ class Reader:
             url_ttl_seconds=self.whole_number("UPLOAD_URL_TTL_SECONDS", at_most=7 * 86_400),
             grace_seconds=self.whole_number("UPLOAD_GRACE_SECONDS"),
         )
+
+    def user_limits(self) -> UserLimits:
+        return UserLimits(
+            uploads_per_minute=self.whole_number("UPLOAD_RATE_PER_MINUTE", at_least=0, at_most=10_000),
+            pending_uploads=self.whole_number("MAX_PENDING_UPLOADS", at_least=0),
+            quota_bytes=self.whole_number("USER_QUOTA_MB", at_least=0) * 1024 * 1024,
+        )
+
+    def scanning(self) -> Scanning | None:
+        seconds = self.whole_number("SCAN_TIMEOUT_SECONDS", at_most=3600)
+        try:
+            command = tuple(shlex.split(self.optional("SCAN_COMMAND") or ""))
+        except ValueError:
+            self._wrong.append("SCAN_COMMAND has a quote that does not end")
+            return None
+        return Scanning(command, seconds) if command else None

@@ -60,6 +60,21 @@ class UploadPolicy(msgspec.Struct, frozen=True):
     grace_seconds: int
 
 
+class UserLimits(msgspec.Struct, frozen=True):
+    """What one user may ask for; 0 is no limit."""
+
+    uploads_per_minute: int
+    pending_uploads: int
+    quota_bytes: int
+
+
+class Scanning(msgspec.Struct, frozen=True):
+    """The program that looks for malware, as words, and how long it may take."""
+
+    command: tuple[str, ...]
+    timeout_seconds: int
+
+
 class ApiSettings(msgspec.Struct, frozen=True):
     database_url: str
     storage: Storage
@@ -69,10 +84,16 @@ class ApiSettings(msgspec.Struct, frozen=True):
     bus: Bus
     media_public_url: str
     bearer: BearerKeys
-    public_token_secret: str
+    public_token_secrets: tuple[str, ...]
     public_token_ttl_seconds: int
     download_url_ttl_seconds: int
     upload_policy: UploadPolicy
+    user_limits: UserLimits
+    request_rate_per_minute: int
+    trusted_proxies: tuple[str, ...]
+    cors_allowed_origins: tuple[str, ...]
+    store_self_test: str
+    scanning: Scanning | None
     log_level: str
 
     def __repr__(self) -> str:
@@ -85,6 +106,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     bus: Bus
     sweep_interval_seconds: int
     grace_seconds: int
+    scanning: Scanning | None
     log_level: str
 
     def __repr__(self) -> str:
@@ -112,4 +134,5 @@ class ProvisionSettings(msgspec.Struct, frozen=True):
     uploader: Identity
     downloader: Identity
     bus: Bus
+    cors_allowed_origins: tuple[str, ...]
     log_level: str

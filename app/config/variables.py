@@ -56,12 +56,53 @@ VARIABLES: Final = (
     Variable("JWT_AUDIENCE", "`aud` that bearer tokens must carry", "api"),
     Variable("JWT_ISSUER", "`iss` that bearer tokens must carry", "api"),
     Variable("PUBLIC_TOKEN_SECRET", "Key of the temporary tokens in download URLs, not the JWT key", "api"),
+    Variable(
+        "PUBLIC_TOKEN_SECRET_PREVIOUS",
+        "The key before it: while you rotate, tokens made with it are accepted too",
+        "api",
+        unset="none",
+    ),
     Variable("PUBLIC_TOKEN_TTL_SECONDS", "Life of those tokens", "api", "3600"),
     Variable("UPLOAD_URL_TTL_SECONDS", "Life of a presigned PUT", "api", "600"),
     Variable("DOWNLOAD_URL_TTL_SECONDS", "Life of a presigned GET", "api", "300"),
     Variable("MAX_FILE_SIZE_MB", "Largest upload, in units of 1,048,576 bytes", "api", "10"),
     Variable("ALLOWED_IMAGE_TYPES", "Image types that may be uploaded", "api", "image/jpeg,image/png,image/webp"),
     Variable("ALLOWED_DOCUMENT_TYPES", "Document types that may be uploaded", "api", "application/pdf"),
+    Variable("UPLOAD_RATE_PER_MINUTE", "Uploads that one user may ask for in any minute; 0: no limit", "api", "20"),
+    Variable("MAX_PENDING_UPLOADS", "Uploads that one user may have open at once; 0: no limit", "api", "50"),
+    Variable("USER_QUOTA_MB", "What one user's uploads may hold, in units of 1,048,576 bytes; 0: no limit", "api", "0"),
+    Variable(
+        "REQUEST_RATE_PER_MINUTE",
+        "Requests of one caller, or of one address without a bearer, to one API process; 0: no limit",
+        "api",
+        "6000",
+    ),
+    Variable(
+        "TRUSTED_PROXIES",
+        "Addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, separated by commas",
+        "api",
+        unset="none",
+    ),
+    Variable(
+        "CORS_ALLOWED_ORIGINS",
+        "Origins whose pages may call the API and storage, separated by commas",
+        "api provision",
+        unset="none",
+    ),
+    Variable(
+        "STORE_SELF_TEST",
+        "What `media api` does with the store's self-test when it starts: `strict` refuses to start if it fails, "
+        "`warn` logs, `off`",
+        "api",
+        "warn",
+    ),
+    Variable(
+        "SCAN_COMMAND",
+        "Program that gets a short presigned GET URL on stdin and exits with 0 (clean) or 1 (infected)",
+        "api worker",
+        unset="none",
+    ),
+    Variable("SCAN_TIMEOUT_SECONDS", "How long it may take", "api worker", "60"),
     Variable(
         "SWEEP_INTERVAL_SECONDS", "How often a worker looks for uploads whose notification never came", "worker", "10"
     ),

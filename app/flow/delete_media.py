@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 
 from app import events
+from app.access import Actor
 from app.database import Database, queries
 from app.media import MediaObject
 
 _sql = queries("delete_media")
 
 
-async def delete_media(media: MediaObject, *, grace_seconds: int, database: Database) -> bool:
+async def delete_media(media: MediaObject, *, by: Actor, grace_seconds: int, database: Database) -> bool:
     """Delete a ready object, or call off a pending upload, which expires it. Returns whether this call did it."""
     now = datetime.now(UTC)
     deleted, expired = events.media_deleted(media, now), events.media_expired(media, now)
@@ -23,5 +24,7 @@ async def delete_media(media: MediaObject, *, grace_seconds: int, database: Data
         expired.event_id,
         expired.event_type,
         expired.payload,
+        by.id,
+        by.kind,
     )
     return row is not None

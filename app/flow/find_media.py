@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from uuid import UUID
 
+from app.access import LinkHolder, Sight, check_link
 from app.database import Database, media_object, queries
-from app.errors import MediaNotFound, NotAuthenticated
+from app.errors import MediaNotFound
 from app.media import MediaObject, Status
 
 _sql = queries("find_media")
@@ -38,26 +39,28 @@ class Changes:
                 del self._waiting[key]
 
 
-async def find_media(media_id: UUID, *, caller: UUID, everything: bool, database: Database) -> MediaObject:
-    """The object, if the caller uploaded it or may see everything. Raises MediaNotFound."""
-    row = await database.one(_sql["find_visible"], media_id, caller, everything)
+async def find_media(media_id: UUID, *, sight: Sight, database: Database) -> MediaObject:
+    """The object, if the caller may know of it. Raises MediaNotFound."""
+    row = await database.one(
+        _sql["find_visible"], media_id, sight.owner, sight.everything, sight.context_types, sight.context_ids
+    )
     if row is None:
         raise MediaNotFound(media_id)
     return media_object(row)
 
 
-async def find_public_media(media_id: UUID, *, database: Database) -> MediaObject:
-    """The object that a temporary token was issued for. Raises NotAuthenticated if it is private, or MediaNotFound."""
-    row = await database.one(_sql["find_linked"], media_id)
+async def find_linked_media(holder: LinkHolder, *, database: Database) -> MediaObject:
+    """The object that a temporary token opens. Raises MediaNotFound, or NotAuthenticated if it does not any more."""
+    row = await database.one(_sql["find_linked"], holder.media_id)
     if row is None:
-        raise MediaNotFound(media_id)
-    if not row["is_public"]:
-        raise NotAuthenticated("its media object is not public; send the header Authorization: Bearer <token>")
-    return media_object(row)
+        raise MediaNotFound(holder.media_id)
+    media = media_object(row)
+    check_link(holder, media)
+    return media
 
 
 async def find_settled_media(
-    media_id: UUID, *, caller: UUID, everything: bool, wait_seconds: float, database: Database, changes: Changes
+    media_id: UUID, *, sight: Sight, wait_seconds: float, database: Database, changes: Changes
 ) -> MediaObject:
     """The object as soon as it is no longer pending, or as it is after `wait_seconds`. Raises MediaNotFound."""
     loop = asyncio.get_running_loop()
@@ -65,7 +68,7 @@ async def find_settled_media(
     with changes.expected(media_id) as changed:
         while True:
             changed.clear()
-            media = await find_media(media_id, caller=caller, everything=everything, database=database)
+            media = await find_media(media_id, sight=sight, database=database)
             left = deadline - loop.time()
             if media.status != Status.PENDING or left <= 0:
                 return media

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.access import Sight
 from app.database import Database, media_object, queries
 from app.errors import InvalidRequest
 from app.media import ContextType, FileType, MediaObject, Status
@@ -32,8 +33,7 @@ class Page(msgspec.Struct, frozen=True):
 async def list_media(
     filters: Filters,
     *,
-    caller: UUID,
-    everything: bool,
+    sight: Sight,
     limit: int,
     page: int,
     cursor: str | None,
@@ -43,10 +43,11 @@ async def list_media(
     after = _decode(cursor) if cursor is not None else None
     wanted = (filters.context_type, filters.context_id, filters.file_type, filters.status, after)
     window = (limit + 1, (page - 1) * limit)
-    if everything:
+    if sight.everything:
         rows = await database.all(_sql["list_all"], *wanted, *window)
     else:
-        rows = await database.all(_sql["list_own"], caller, *wanted, *window)
+        claimed = (sight.context_types, sight.context_ids)
+        rows = await database.all(_sql["list_visible"], sight.owner, *wanted, *window, *claimed)
     found = [media_object(row) for row in rows[:limit]]
     return Page(found, _encode(found[-1].id) if len(rows) > limit else None)
 

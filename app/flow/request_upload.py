@@ -10,10 +10,19 @@ from uuid import UUID
 import msgspec
 
 from app import media
-from app.config import UploadPolicy
+from app.access import Actor
+from app.config import UploadPolicy, UserLimits
 from app.content import file_type_of
-from app.database import Database, media_object, queries
-from app.errors import IdempotencyKeyReused, InvalidRequest, TypeNotAllowed, UploadTooLarge
+from app.database import Database, Row, media_object, queries
+from app.errors import (
+    IdempotencyKeyReused,
+    InvalidRequest,
+    QuotaExceeded,
+    TooManyPending,
+    TypeNotAllowed,
+    UploadRateExceeded,
+    UploadTooLarge,
+)
 from app.file_name import MAX_CHARACTERS, checked
 from app.media import ContextType, MediaObject, Status
 from app.presign import Signer
@@ -47,30 +56,42 @@ class PresignedUpload(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
+class UploadsLeft(msgspec.Struct, frozen=True):
+    """What is left of the uploads that a user may ask for in a minute, and in how many seconds one more comes free."""
+
+    limit: int
+    left: int
+    reset_seconds: int
+
+
 class RequestedUpload(msgspec.Struct, frozen=True):
-    """`upload` is None where a retried request finds that its upload is settled already."""
+    """`upload` is None where a retried request finds that its upload is settled already.
+
+    `uploads_left` is None where nothing was counted: for a retry, and without a limit.
+    """
 
     media: MediaObject
     upload: PresignedUpload | None
+    uploads_left: UploadsLeft | None
 
 
 async def request_upload(
     request: UploadRequest,
     *,
-    uploaded_by: UUID,
+    by: Actor,
     idempotency_key: str | None,
     traceparent: str | None,
     bucket: str,
     policy: UploadPolicy,
+    limits: UserLimits,
     database: Database,
     signer: Signer,
 ) -> RequestedUpload:
-    """Record a pending media object and sign its PUT. Raises the Refusal that says which declaration can't be."""
+    """Record a pending media object and sign its PUT. Raises the Refusal that says which declaration or limit it is."""
     _check(request, policy, idempotency_key)
     request_hash = sha256(msgspec.json.encode(request)).digest()
     file_type = file_type_of(request.mime_type)
-    row = await database.one(
-        _sql["insert_pending"],
+    arguments = (
         media.new_file_name(file_type, request.mime_type),
         request.file_name,
         file_type,
@@ -78,7 +99,7 @@ async def request_upload(
         request.file_size,
         bucket,
         media.new_upload_key(request.mime_type, datetime.now(UTC)),
-        uploaded_by,
+        by.id,
         request.context_type,
         request.context_id,
         request.is_public,
@@ -88,12 +109,43 @@ async def request_upload(
         request_hash,
         traceparent,
         policy.url_ttl_seconds,
+        limits.uploads_per_minute,
+        limits.pending_uploads,
+        limits.quota_bytes,
+        by.kind,
     )
-    assert row is not None
+    while (row := await database.one(_sql["insert_pending"], *arguments)) is None:
+        # Refused; or a limit has room again, or another try with this Idempotency-Key has just made it: once more.
+        await _refuse(request.file_size, by, limits, database)
     if row["request_hash"] != request_hash:
         raise IdempotencyKeyReused
     requested = media_object(row)
-    return RequestedUpload(requested, presigned_upload(requested, signer))
+    return RequestedUpload(requested, presigned_upload(requested, signer), _uploads_left(row, limits))
+
+
+async def _refuse(file_size: int, by: Actor, limits: UserLimits, database: Database) -> None:
+    """Raises the refusal of the limit that is reached, if it still is."""
+    why = await database.one(
+        _sql["why_refused"],
+        by.id,
+        file_size,
+        limits.uploads_per_minute,
+        limits.pending_uploads,
+        limits.quota_bytes,
+    )
+    assert why is not None
+    if why["rate_is_reached"]:
+        raise UploadRateExceeded(limits.uploads_per_minute, why["reset_seconds"])
+    if why["pending_is_reached"]:
+        raise TooManyPending(limits.pending_uploads)
+    if why["quota_is_reached"]:
+        raise QuotaExceeded(limits.quota_bytes)
+
+
+def _uploads_left(row: Row, limits: UserLimits) -> UploadsLeft | None:
+    if not limits.uploads_per_minute or row["uploads_left"] is None:
+        return None
+    return UploadsLeft(limits.uploads_per_minute, row["uploads_left"], row["reset_seconds"])
 
 
 def presigned_upload(pending: MediaObject, signer: Signer) -> PresignedUpload | None:

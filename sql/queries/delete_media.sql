@@ -21,5 +21,8 @@ WITH gone AS (
         CASE status WHEN 'deleted' THEN $5::text::json ELSE $8::text::json END,
         traceparent
     FROM gone
+), audited AS (
+    INSERT INTO media.audit (actor, actor_kind, action, media_id, outcome)
+    SELECT $9, $10, 'media.deleted', id, status FROM gone
 )
 SELECT * FROM gone;

@@ -18,5 +18,7 @@ WITH gone AS (
 ), announced AS (
     INSERT INTO media.outbox (event_id, event_type, media_id, payload, traceparent)
     SELECT $3, $4, id, $5::text::json, traceparent FROM gone
+), audited AS (
+    INSERT INTO media.audit (actor_kind, action, media_id) SELECT 'system', 'media.expired', id FROM gone
 )
 SELECT * FROM gone;

@@ -39,6 +39,9 @@ WITH named AS (
 ), announced AS (
     INSERT INTO media.outbox (event_id, event_type, media_id, payload, traceparent)
     SELECT $9, $10, won.id, $11::text::json, won.traceparent FROM won
+), audited AS (
+    INSERT INTO media.audit (actor_kind, action, media_id, outcome)
+    SELECT 'system', 'upload.finalized', won.id, won.status FROM won
 )
 SELECT * FROM won;
 
@@ -59,6 +62,9 @@ WITH won AS (
 ), announced AS (
     INSERT INTO media.outbox (event_id, event_type, media_id, payload, traceparent)
     SELECT $4, $5, won.id, $6::text::json, won.traceparent FROM won
+), audited AS (
+    INSERT INTO media.audit (actor_kind, action, media_id, outcome)
+    SELECT 'system', 'upload.finalized', won.id, won.rejection_reason FROM won
 )
 SELECT * FROM won;
 

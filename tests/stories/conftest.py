@@ -13,7 +13,7 @@ from miniopy_async.api import Minio
 from tests.stories.announcements import Events, Notifications
 from tests.stories.running import media_run
 
-_LARGER_FILES = {"MAX_FILE_SIZE_MB": "20"}
+_ROOM = {"MAX_FILE_SIZE_MB": "20", "UPLOAD_RATE_PER_MINUTE": "0"}  # all stories share one user
 
 
 @pytest.fixture(
@@ -29,7 +29,7 @@ def mode(request):
 
 @pytest.fixture(scope="session")
 def running(mode):
-    with media_run(mode, **_LARGER_FILES) as running:
+    with media_run(mode, **_ROOM) as running:
         assert running.stack["mode"] == mode
         yield running
 
