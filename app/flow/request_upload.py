@@ -46,6 +46,10 @@ class UploadRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     checksum_sha256: str | None = None
     expires_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        if self.context_id is not None and self.context_type is None:
+            raise ValueError("context_id needs a context_type")
+
 
 class PresignedUpload(msgspec.Struct, frozen=True):
     """The PUT that storage takes until `expires_at`: it must carry exactly these headers, as all of them are signed."""
@@ -177,8 +181,6 @@ def _check(request: UploadRequest, policy: UploadPolicy, idempotency_key: str | 
         raise UploadTooLarge(policy.max_file_size_bytes)
     if request.mime_type not in policy.allowed_types:
         raise TypeNotAllowed(policy.allowed_types)
-    if request.context_id is not None and request.context_type is None:
-        raise InvalidRequest("context_id needs a context_type.")
     if request.checksum_sha256 is not None and not _is_sha256(request.checksum_sha256):
         raise InvalidRequest("checksum_sha256 is not the base64 of 32 bytes.")
     if request.expires_at is not None and not _is_future(request.expires_at):

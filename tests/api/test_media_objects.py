@@ -100,8 +100,9 @@ async def test_pages_are_numbered_from_one(api, user):
 @pytest.mark.parametrize(
     "filters", [{"context_type": "ticket_photo"}, {"file_type": "pdf"}, {"status": "expired"}, {"context_id": "mine"}]
 )
-async def test_a_filter_keeps_what_it_names(api, user, filters):
+async def test_a_filter_keeps_what_it_names(api, bearer, filters):
     context = str(uuid.uuid4())
+    user = bearer(contexts=[f"ticket_photo:{context}"])
     await ask(api, user)
     kept = (await ask(api, user, context_type="ticket_photo", context_id=context, mime_type="application/pdf")).json()[
         "id"

@@ -56,7 +56,8 @@ async def test_media_uploaded_says_what_the_spec_says_and_where_the_request_came
     api, storage, bearer, worker, events
 ):
     uploader = "6f1c1ad0-1f0c-4a39-9a39-5e6c3a3a1c11"
-    user, context_id = bearer(uploader), "bb0e8400-e29b-41d4-a716-446655440000"
+    context_id = "bb0e8400-e29b-41d4-a716-446655440000"
+    user = bearer(uploader, contexts=[f"ticket_photo:{context_id}"])
     data = unique_png()
     context = {"context_type": "ticket_photo", "context_id": context_id}
     asked = await land(api, storage, user, data, headers={"traceparent": TRACEPARENT}, **context)

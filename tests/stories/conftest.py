@@ -60,6 +60,11 @@ def user(callers):
 
 
 @pytest.fixture
+def service(callers):
+    return callers["service"]
+
+
+@pytest.fixture
 def anyone(callers):
     """Who has no bearer token: a browser that follows a link, or sends bytes to storage."""
     return callers[None]

@@ -35,9 +35,9 @@ async def test_a_file_comes_out_as_it_went_in(user, anyone, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_the_answers_say_what_the_file_is(user, anyone, kind):
+async def test_the_answers_say_what_the_file_is(service, anyone, kind):
     file, ticket = sample(kind), str(uuid.uuid4())
-    asked, media = await make_ready(user, anyone, file, context_type="ticket_photo", context_id=ticket)
+    asked, media = await make_ready(service, anyone, file, context_type="ticket_photo", context_id=ticket)
 
     for answer in (asked, media):
         assert answer["original_file_name"] == file.name
@@ -49,9 +49,9 @@ async def test_the_answers_say_what_the_file_is(user, anyone, kind):
     assert (media["context_type"], media["context_id"]) == ("ticket_photo", ticket)
 
 
-async def test_uploaded_is_said_with_the_fields_of_the_specification(user, anyone, events, stack):
+async def test_uploaded_is_said_with_the_fields_of_the_specification(service, anyone, events, stack):
     file, ticket = sample("jpeg"), str(uuid.uuid4())
-    asked, _ = await make_ready(user, anyone, file, context_type="ticket_photo", context_id=ticket)
+    asked, _ = await make_ready(service, anyone, file, context_type="ticket_photo", context_id=ticket)
 
     (event,) = await events.about(asked["id"], until="MediaUploaded")
     assert set(event) == _SPEC | _ADDITIONS
@@ -65,7 +65,7 @@ async def test_uploaded_is_said_with_the_fields_of_the_specification(user, anyon
         "event_id": None,
         "mime_type": "image/jpeg",
         "file_size": len(file.content),
-        "uploaded_by": subject(stack["tokens"]["user"]),
+        "uploaded_by": subject(stack["tokens"]["service"]),
     }
     assert datetime.fromisoformat(event["timestamp"]).tzinfo is not None
     assert uuid.UUID(event["event_id"])
