@@ -118,6 +118,11 @@ class LinkHolder(msgspec.Struct, frozen=True):
     media_id: UUID
     epoch: int
 
+    @property
+    def actor(self) -> Actor:
+        """A token tells nobody who holds it."""
+        return Actor("link", None)
+
 
 class Target(Protocol):
     """What access depends on: a media object, or one that is asked for."""
@@ -196,6 +201,17 @@ def check_upload(principal: Principal, context: Context) -> None:
         check(principal, Action.UPLOAD_INTO_CONTEXT, context)
     else:
         check(principal, Action.UPLOAD, context)
+
+
+def check_move(principal: Principal, context: Context, media: Target) -> None:
+    """Raises NotAllowed unless a principal who may change an object may move it out of or into this context.
+
+    No one moves an object into a context that they could not have uploaded it into, and an invoice stays one.
+    """
+    if context.context_type == ContextType.INVOICE_PDF:
+        check(principal, Action.UPLOAD_INVOICE, context)
+    elif (context.context_type, context.context_id) != (media.context_type, media.context_id):
+        check_upload(principal, context)
 
 
 def check_link(holder: LinkHolder, media: Linked) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from app.config import ApiSettings, Bus, Identity
 from app.database import missing_migrations
 from app.errors import BusUnavailable, DatabaseUnavailable, StorageUnavailable
-from app.event_bus import missing_streams
+from app.event_streams import missing_streams
 from app.object_store_admin import keeps_versions, missing_targets, refusal_of
 
 _SKEW_SECONDS: Final = 5

@@ -1,4 +1,4 @@
-"""NATS JetStream: publish, consume, park. Sole importer of nats.
+"""NATS: publish, consume, park, serve requests. Importer of nats, with event_streams.py, which provisions.
 
 Of a message a step's outcome decides: done (ack), TryLater (nak with a delay), NeverWorks (parked with the reason, then
 term). Anything else is a bug: logged with its traceback, nak with back-off.
@@ -8,39 +8,50 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Final, TypeVar
 
-import nats
+import msgspec
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
+from nats.micro import add_service
+from nats.micro.request import Request
 
 from app.cancellation import is_cancelled
 from app.config import Bus
-from app.errors import BusUnavailable, NeverWorks, TryLater
-from app.events import DEAD_STREAM, DEAD_SUBJECT, MEDIA_STREAM, NOTIFICATION_STREAM, NOTIFICATION_SUBJECT, SUBJECTS
+from app.errors import BusUnavailable, NeverWorks, ParkedMessageNotFound, Refusal, TryLater
+from app.events import DEAD_STREAM, DEAD_SUBJECT, NOTIFICATION_SUBJECT
 
-_DAY: Final = 86_400
-_STREAMS: Final = (
-    # A notification is a hint, and the sweep finds what it does not say: a week is plenty.
-    StreamConfig(name=NOTIFICATION_STREAM, subjects=[NOTIFICATION_SUBJECT], max_age=7 * _DAY),
-    StreamConfig(name=MEDIA_STREAM, subjects=list(SUBJECTS.values()), max_age=30 * _DAY, duplicate_window=600),
-    StreamConfig(name=DEAD_STREAM, subjects=[f"{DEAD_SUBJECT}.>"], max_age=90 * _DAY),
-)
 _ACK_WAIT_SECONDS: Final = 60
 _MAX_ACK_PENDING: Final = 1024
 _PULL_SECONDS: Final = 20
 _MAX_DELIVERIES: Final = 50
 _LONGEST_BACKOFF_SECONDS: Final = 60.0
+_LONGEST_SHOWN: Final = 1_000
+# What a parked message may be sent to again: a subject that this service consumes, and no other that a header may name.
+_REPLAYED_TO: Final = frozenset({NOTIFICATION_SUBJECT})
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 Handler = Callable[[bytes], Awaitable[None]]
+Responder = Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]
+
+
+class ParkedMessage(msgspec.Struct, frozen=True):
+    """A message that could never be handled. `payload` is its beginning, as text."""
+
+    sequence: int
+    parked_at: datetime
+    subject: str
+    reason: str
+    deliveries: int
+    payload: str
 
 
 class EventBus:
@@ -75,6 +86,62 @@ class EventBus:
         async with asyncio.TaskGroup() as lanes:
             for _ in range(concurrency):
                 lanes.create_task(self._lane(stream, durable, handle))
+
+    async def serve(self, name: str, subject: str, answer: Responder) -> None:
+        """Answer requests on a subject, shared with all other servers of this name: a service that `nats micro` lists.
+
+        `answer` gets payload and headers; a Refusal that it raises is told by its code (ADR-32 of NATS).
+        """
+        await self._connected.wait()
+        service = await add_service(self._client, name=name, version="1.0.0")
+
+        async def respond(request: Request) -> None:
+            try:
+                await request.respond(await answer(request.data, request.headers or {}))
+            except Refusal as refusal:
+                await request.respond_error(refusal.code, str(refusal))
+            except Exception:
+                log.exception("request.failed", subject=subject)
+                await request.respond_error("internal_error", "Something went wrong here. It is logged.")
+
+        await service.add_endpoint(name=name, subject=subject, handler=respond)
+
+    async def parked(self, *, after: int, limit: int) -> list[ParkedMessage]:
+        """Parked messages in the order in which they were parked, past the sequence `after`. Raises BusUnavailable."""
+        found: list[ParkedMessage] = []
+        while len(found) < limit:
+            message = await self._dead_message(after + 1, next_one=True)
+            if message is None:
+                break
+            after = int(message.seq or 0)
+            found.append(_parked(message))
+        return found
+
+    async def replay(self, sequence: int) -> None:
+        """Send a parked message to its subject once more, and take it off the parked ones.
+
+        Killed in between, it is both: whoever consumes it takes it twice. Raises ParkedMessageNotFound, BusUnavailable.
+        """
+        message = await self._dead_message(sequence, next_one=False)
+        subject = (message.headers or {}).get("Media-Subject") if message else None
+        if message is None or subject not in _REPLAYED_TO:
+            raise ParkedMessageNotFound(sequence)
+        try:
+            await self._stream.publish(subject, message.data or b"")
+            await self._stream.delete_msg(DEAD_STREAM, sequence)
+        except NotFoundError:
+            return  # another replay was faster
+        except (NatsError, APIError, OSError, TimeoutError) as error:
+            raise BusUnavailable from error
+
+    async def _dead_message(self, sequence: int, *, next_one: bool) -> RawStreamMsg | None:
+        subject = f"{DEAD_SUBJECT}.>" if next_one else None
+        try:
+            return await self._stream.get_msg(DEAD_STREAM, sequence, subject=subject, next=next_one)
+        except NotFoundError:
+            return None
+        except (NatsError, APIError, OSError, TimeoutError) as error:
+            raise BusUnavailable from error
 
     async def _ensure_consumer(self, stream: str, durable: str) -> None:
         wanted = ConsumerConfig(
@@ -150,6 +217,19 @@ class EventBus:
                 await asyncio.sleep(1)
 
 
+def _parked(message: RawStreamMsg) -> ParkedMessage:
+    headers = message.headers or {}
+    assert message.time is not None
+    return ParkedMessage(
+        sequence=int(message.seq or 0),
+        parked_at=message.time,
+        subject=headers.get("Media-Subject", ""),
+        reason=headers.get("Media-Reason", ""),
+        deliveries=int(headers.get("Media-Deliveries", "0")),
+        payload=(message.data or b"")[:_LONGEST_SHOWN].decode(errors="replace"),
+    )
+
+
 @contextlib.asynccontextmanager
 async def connect(bus: Bus) -> AsyncIterator[EventBus]:
     """A connection in the making: NATS may come up later, and is waited for in the background."""
@@ -163,44 +243,6 @@ async def connect(bus: Bus) -> AsyncIterator[EventBus]:
             await client.close()
 
 
-async def provision_streams(bus: Bus) -> None:
-    """Create the streams that are missing, and set those that differ right. Raises BusUnavailable."""
-    async with _asking(bus) as manager:
-        for stream in _STREAMS:
-            try:
-                await manager.update_stream(stream)
-            except NotFoundError:
-                await manager.add_stream(stream)
-
-
-async def missing_streams(bus: Bus) -> list[str]:
-    """Names of the streams that `provision_streams` would create. Raises BusUnavailable."""
-    async with _asking(bus) as manager:
-        present = {info.config.name for info in await manager.streams_info()}
-    return [str(stream.name) for stream in _STREAMS if stream.name not in present]
-
-
-@contextlib.asynccontextmanager
-async def _asking(bus: Bus) -> AsyncIterator[JetStreamContext]:
-    """A connection for a few questions, which fails at once where NATS is away."""
-    try:
-        client = await nats.connect(
-            bus.url,
-            user_credentials=bus.credentials_file,
-            connect_timeout=5,
-            allow_reconnect=False,
-            max_reconnect_attempts=1,  # of the first connection too; 0 would be for ever
-            reconnect_time_wait=0,
-            error_cb=_log_error,
-        )
-        try:
-            yield client.jetstream(timeout=5)
-        finally:
-            await client.close()
-    except (NatsError, APIError, OSError, TimeoutError) as error:
-        raise BusUnavailable from error
-
-
 async def _connect(client: Client, bus: Bus, connected: asyncio.Event) -> None:
     while True:
         try:
@@ -212,7 +254,7 @@ async def _connect(client: Client, bus: Bus, connected: asyncio.Event) -> None:
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=1,
                 allow_reconnect=True,
-                error_cb=_log_error,
+                error_cb=log_error,
             )
         except (NatsError, OSError, TimeoutError) as error:
             log.warning("bus.unreachable", reason=type(error).__name__)
@@ -222,7 +264,8 @@ async def _connect(client: Client, bus: Bus, connected: asyncio.Event) -> None:
             return
 
 
-async def _log_error(error: Exception) -> None:
+async def log_error(error: Exception) -> None:
+    """What a client tells of, beside what it raises: by type alone, as its text may hold an address with a password."""
     log.warning("bus.error", reason=type(error).__name__)
 
 

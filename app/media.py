@@ -6,17 +6,20 @@ The bytes of rejected, expired and deleted objects are removed. `sql/` enforces 
 """
 
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
 
+from app.errors import InvalidRequest
+
 UPLOADS_PREFIX: Final = "uploads/"  # where clients may write: minio-policies/uploader.json knows it
 COPIES_PREFIX: Final = "media/"  # where the worker copies to in quarantine mode: minio-policies/worker.json
 
 _KEY_BYTES: Final = 24  # 192 random bits: a key can't be guessed
+_END_OF_TIME: Final = 9_000  # a year that PostgreSQL can hold in any time zone
 _EXTENSIONS: Final = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
@@ -113,6 +116,13 @@ def new_copy_key(mime_type: str, now: datetime) -> str:
 def new_file_name(file_type: FileType, mime_type: str) -> str:
     """The name the service gives the file, `image_9f86d081884c7d65.jpg`: says nothing of its owner or content."""
     return f"{file_type}_{secrets.token_hex(8)}{_extension(mime_type)}"
+
+
+def checked_expiry(expires_at: datetime) -> datetime:
+    """The time as it came. Raises InvalidRequest unless it is an aware one in the future."""
+    if expires_at.tzinfo is None or expires_at.year >= _END_OF_TIME or expires_at <= datetime.now(UTC):
+        raise InvalidRequest("expires_at is not a time in the future with its offset, such as 2030-01-31T10:30:00Z.")
+    return expires_at
 
 
 def _dated_random(mime_type: str, now: datetime) -> str:

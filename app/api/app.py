@@ -15,8 +15,10 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 
-from app.api import downloads, probes
+from app.api import downloads, links, probes
+from app.api.admin import Admin
 from app.api.auth import BearerAuthentication, BearerTokens
+from app.api.links import serving_links
 from app.api.media_objects import MediaObjects
 from app.api.parts import Parts, open_parts
 from app.api.problems import MAX_BODY_BYTES, failed, refused, refused_by_framework
@@ -36,7 +38,8 @@ def create_app(settings: ApiSettings) -> Litestar:
     async def with_parts(app: Litestar) -> AsyncIterator[None]:
         async with open_parts(settings, tokens) as parts:
             app.state.parts = parts
-            yield
+            async with serving_links(parts):
+                yield
 
     return Litestar(
         route_handlers=[
@@ -44,6 +47,8 @@ def create_app(settings: ApiSettings) -> Litestar:
             MediaObjects,
             downloads.download,
             downloads.short_download,
+            links.download_urls,
+            Admin,
             probes.health,
             probes.live,
             probes.ready,

@@ -160,10 +160,15 @@ class BearerAuthentication(AbstractAuthenticationMiddleware):
 
 async def bearer_principal(connection: ASGIConnection[Any, Any, Any, Any], tokens: BearerTokens) -> Principal:
     """The principal of the Authorization header. Raises NotAuthenticated."""
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return await tokens.principal(bearer_token(connection.headers.get("authorization", "")))
+
+
+def bearer_token(authorization: str) -> str:
+    """The token of an Authorization header. Raises NotAuthenticated if it has none."""
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise NotAuthenticated("there is none; send the header Authorization: Bearer <token>")
-    return await tokens.principal(token.strip())
+    return token.strip()
 
 
 def _context(claim: str) -> tuple[str, UUID] | None:

@@ -9,13 +9,13 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_302_FOUND
 
-from app.access import Action, check, sight_of
+from app.access import Action, Actor, check, sight_of
 from app.api.auth import bearer_principal
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.errors import MediaNotFound, MediaNotReady, NotAllowed, NotAuthenticated
 from app.flow.find_media import find_linked_media, find_media
-from app.flow.grant_download import Disposition, PresignedDownload, grant_download
+from app.flow.grant_download import Disposition, PresignedDownload, grant_download, record_link
 from app.media import MediaObject
 
 # The link is a secret as long as it lives: no cache keeps it, no other site learns it.
@@ -64,23 +64,24 @@ async def short_download(
 async def _link(
     request: AnyRequest, media_id: UUID, parts: Parts, token: str | None, disposition: Disposition
 ) -> Response[PresignedDownload | None]:
-    media = await _readable(request, media_id, parts, token)
+    media, by = await _readable(request, media_id, parts, token)
     link = grant_download(
         media,
         disposition=disposition,
         ttl_seconds=parts.settings.download_url_ttl_seconds,
         signer=parts.download_signer,
     )
+    await record_link(media, by=by, database=parts.database)
     if "application/json" in request.headers.get("accept", "").lower():
         return Response(link, headers=_HEADERS)
     return Response(None, status_code=HTTP_302_FOUND, headers={**_HEADERS, "Location": link.url})
 
 
-async def _readable(request: AnyRequest, media_id: UUID, parts: Parts, token: str | None) -> MediaObject:
+async def _readable(request: AnyRequest, media_id: UUID, parts: Parts, token: str | None) -> tuple[MediaObject, Actor]:
     if token is not None and "authorization" not in request.headers:
         holder = parts.download_tokens.check(token, media_id)
-        return await find_linked_media(holder, database=parts.database)
+        return await find_linked_media(holder, database=parts.database), holder.actor
     caller = await bearer_principal(request, parts.bearer_tokens)
     media = await find_media(media_id, sight=sight_of(caller), database=parts.database)
     check(caller, Action.DOWNLOAD, media)
-    return media
+    return media, caller.actor

@@ -5,20 +5,34 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
+from litestar.status_codes import HTTP_204_NO_CONTENT
 
-from app.access import Action, check, sight_of
+from app.access import Action, check, check_move, sight_of
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
-from app.api.views import MediaPage, MediaView, view_media
-from app.errors import MediaNotFound, NotAllowed, NotAuthenticated, StorageUnavailable
+from app.api.strict_json import json_only
+from app.api.views import MediaPage, MediaView, etag, view_media
+from app.errors import (
+    BodyTooLarge,
+    MediaClosed,
+    MediaNotFound,
+    NotAllowed,
+    NotAuthenticated,
+    RevisionChanged,
+    RevisionMissing,
+    StorageUnavailable,
+    UnsupportedBody,
+)
+from app.flow.change_media import MediaChange, change_media, changed, moved_into
 from app.flow.delete_media import delete_media
 from app.flow.find_media import find_media, find_settled_media
 from app.flow.list_media import Filters, list_media
 from app.flow.purge_objects import purge_media
-from app.media import ContextType, FileType, Status
+from app.flow.revoke_links import revoke_links
+from app.media import ContextType, FileType, MediaObject, Status
 
 _LONGEST_WAIT_SECONDS = 30
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
@@ -45,8 +59,8 @@ class MediaObjects(Controller):
             database=parts.database,
             changes=parts.changes,
         )
-        headers = {"Preference-Applied": f"wait={wait_seconds}"} if wait_seconds else None
-        return Response(view_media(media, parts), headers=headers)
+        headers = {"Preference-Applied": f"wait={wait_seconds}"} if wait_seconds else {}
+        return Response(view_media(media, parts), headers={**headers, "ETag": etag(media)})
 
     @get("", operation_id="listMedia", responses=documented(NotAuthenticated))
     async def list(
@@ -77,6 +91,54 @@ class MediaObjects(Controller):
             next_cursor=found.next_cursor,
         )
 
+    @patch(
+        "/{media_id:str}",
+        operation_id="changeMedia",
+        guards=[json_only],
+        responses=documented(
+            NotAuthenticated,
+            NotAllowed,
+            MediaNotFound,
+            MediaClosed,
+            RevisionMissing,
+            RevisionChanged,
+            UnsupportedBody,
+            BodyTooLarge,
+        ),
+    )
+    async def change(
+        self,
+        request: AnyRequest,
+        media_id: FromPath[UUID],
+        data: JSONBody[MediaChange],
+        parts: NamedDependency[Parts],
+        if_match: Annotated[
+            str | None, HeaderParameter(name="If-Match", description="`ETag` of what was looked at, or `*`")
+        ] = None,
+    ) -> Response[MediaView]:
+        """Change what may be changed of the revision that you looked at. A field that is left out stays as it is."""
+        caller = request.user
+        media = await find_media(media_id, sight=sight_of(caller), database=parts.database)
+        check(caller, Action.CHANGE, media)
+        _check_revision(if_match, media)
+        after = changed(media, data)
+        for context in moved_into(media, after):
+            check_move(caller, context, media)
+        saved = await change_media(after, revision=media.revision, by=caller.actor, database=parts.database)
+        return Response(view_media(saved, parts), headers={"ETag": etag(saved)})
+
+    @post(
+        "/{media_id:str}/revoke-links",
+        operation_id="revokeLinks",
+        status_code=HTTP_204_NO_CONTENT,
+        responses=documented(NotAuthenticated, NotAllowed, MediaNotFound, MediaClosed),
+    )
+    async def revoke(self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]) -> None:
+        """End every temporary token that was issued for it so far: each `download_url`, that is."""
+        media = await find_media(media_id, sight=sight_of(request.user), database=parts.database)
+        check(request.user, Action.REVOKE_LINKS, media)
+        await revoke_links(media, by=request.user.actor, database=parts.database)
+
     @delete(
         "/{media_id:str}", operation_id="deleteMedia", responses=documented(NotAuthenticated, NotAllowed, MediaNotFound)
     )
@@ -95,3 +157,13 @@ class MediaObjects(Controller):
 def _wait_seconds(prefer: str | None) -> int:
     wait = _WAIT.search(prefer or "")
     return min(int(wait[1]), _LONGEST_WAIT_SECONDS) if wait else 0
+
+
+def _check_revision(if_match: str | None, media: MediaObject) -> None:
+    """RFC 9110 §13.1.1. A weak tag matches nothing."""
+    if if_match is None:
+        raise RevisionMissing
+    if if_match.strip() == "*":
+        return
+    if etag(media) not in [tag.strip() for tag in if_match.split(",")]:
+        raise RevisionChanged

@@ -12,7 +12,7 @@ from app.access import Action, Context, check, check_upload, sight_of
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.api.strict_json import json_only
-from app.api.views import MediaView, UploadView, view_media, view_upload
+from app.api.views import MediaView, UploadView, etag, view_media, view_upload
 from app.config import UserLimits
 from app.errors import (
     BodyTooLarge,
@@ -81,7 +81,9 @@ class Uploads(Controller):
         return Response(view_upload(requested, parts), headers=_rate_headers(requested.uploads_left))
 
     @post("/{media_id:str}/complete", operation_id="completeUpload", status_code=HTTP_200_OK, responses=_COMPLETE)
-    async def complete(self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]) -> MediaView:
+    async def complete(
+        self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]
+    ) -> Response[MediaView]:
         """Say that the PUT is done, for clients that don't want to wait for storage to say it. Answers the result."""
         sight = sight_of(request.user)
         media = await find_media(media_id, sight=sight, database=parts.database)
@@ -99,7 +101,7 @@ class Uploads(Controller):
                 raise UploadNotReceived
             await purge_media(media_id, database=parts.database, object_store=parts.object_store)
             media = await find_media(media_id, sight=sight, database=parts.database)
-        return view_media(media, parts)
+        return Response(view_media(media, parts), headers={"ETag": etag(media)})
 
 
 def _rate_headers(left: UploadsLeft | None) -> dict[str, str]:

@@ -38,6 +38,25 @@ class MediaView(_Described, frozen=True, kw_only=True):
     checksum_sha256: str | None
     width: int | None
     height: int | None
+    revision: int
+
+
+class AdminView(MediaView, frozen=True, kw_only=True):
+    """What an admin sees besides."""
+
+    uploaded_by: UUID | None
+    upload_expires_at: datetime | None
+    finalized_at: datetime | None
+    finalized_by: str | None
+    bucket_name: str
+    storage_path: str
+
+
+class AdminPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of media objects; `next_cursor` is null on the last."""
+
+    items: list[AdminView]
+    next_cursor: str | None
 
 
 class UploadView(_Described, frozen=True, kw_only=True):
@@ -56,33 +75,32 @@ class MediaPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view_upload(requested: RequestedUpload, parts: Parts) -> UploadView:
-    return UploadView(**_description(requested.media, parts), upload=requested.upload)
+    return UploadView(**_fields(_Described, requested.media, parts), upload=requested.upload)
 
 
 def view_media(media: MediaObject, parts: Parts) -> MediaView:
-    return MediaView(
-        **_description(media, parts),
-        download_url=_download_url(media, parts) if media.status == Status.READY else None,
-        rejection_reason=media.rejection_reason,
-        context_type=media.context_type,
-        context_id=media.context_id,
-        is_public=media.is_public,
-        expires_at=media.expires_at,
-        updated_at=media.updated_at,
-        checksum_sha256=media.checksum_sha256,
-        width=media.width,
-        height=media.height,
-    )
+    return MediaView(**_fields(MediaView, media, parts))
 
 
-def _description(media: MediaObject, parts: Parts) -> dict[str, Any]:
-    taken = {name: getattr(media, name) for name in _Described.__struct_fields__ if name != "url"}
-    return taken | {"url": _url(media, parts)}
+def view_for_admin(media: MediaObject, parts: Parts) -> AdminView:
+    return AdminView(**_fields(AdminView, media, parts))
+
+
+def etag(media: MediaObject) -> str:
+    """Changes with whatever a client can see change, but for the temporary token in download_url."""
+    return f'"{media.revision}"'
+
+
+def _fields(view: type[_Described], media: MediaObject, parts: Parts) -> dict[str, Any]:
+    made = {"url": _url(media, parts), "download_url": _download_url(media, parts)}
+    return {name: made[name] if name in made else getattr(media, name) for name in view.__struct_fields__}
 
 
 def _url(media: MediaObject, parts: Parts) -> str:
     return f"{parts.settings.media_public_url}/files/{media.id}"
 
 
-def _download_url(media: MediaObject, parts: Parts) -> str:
+def _download_url(media: MediaObject, parts: Parts) -> str | None:
+    if media.status != Status.READY:
+        return None
     return f"{_url(media, parts)}/download?token={parts.download_tokens.issue(media.id, media.link_epoch)}"

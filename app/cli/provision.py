@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from app.config import provision_settings, streams_settings
-from app.event_bus import provision_streams
+from app.event_streams import provision_streams
 from app.object_store_admin import provision_storage
 from app.telemetry import configure_logs
 

@@ -49,6 +49,14 @@ async def find_media(media_id: UUID, *, sight: Sight, database: Database) -> Med
     return media_object(row)
 
 
+async def find_any_media(media_id: UUID, *, database: Database) -> MediaObject:
+    """The object, deleted or not, for an admin. Raises MediaNotFound."""
+    row = await database.one(_sql["find_any"], media_id)
+    if row is None:
+        raise MediaNotFound(media_id)
+    return media_object(row)
+
+
 async def find_linked_media(holder: LinkHolder, *, database: Database) -> MediaObject:
     """The object that a temporary token opens. Raises MediaNotFound, or NotAuthenticated if it does not any more."""
     row = await database.one(_sql["find_linked"], holder.media_id)

@@ -2,13 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
-from app.errors import MediaNotReady
+from app.access import Actor
+from app.database import Database, media_object, queries
+from app.errors import MediaNotFound, MediaNotReady, Refusal
 from app.file_name import content_disposition
 from app.media import MediaObject, Status
 from app.presign import Signer
+
+_sql = queries("grant_download")
 
 # Types that a browser shows without running anything of theirs; all others are saved.
 _SHOWN_INLINE = frozenset({"image/jpeg", "image/png", "image/webp", "application/pdf"})
@@ -44,6 +49,29 @@ def grant_download(
         query["versionId"] = media.version_id
     url = signer.presign("GET", media.stored_at.bucket, media.stored_at.key, now=now, expires_seconds=life, query=query)
     return PresignedDownload(url, now.replace(microsecond=0) + timedelta(seconds=life))
+
+
+async def grant_downloads(
+    ids: list[UUID], *, disposition: Disposition, ttl_seconds: int, by: Actor, database: Database, signer: Signer
+) -> list[PresignedDownload | Refusal]:
+    """Sign GETs of many objects, for a caller who may have all: for each id, in order, a link or why there is none."""
+    rows = await database.all(_sql["find_many"], ids, by.id, by.kind)
+    found = {row["id"]: media_object(row) for row in rows}
+
+    def grant(media_id: UUID) -> PresignedDownload | Refusal:
+        if media_id not in found:
+            return MediaNotFound(media_id)
+        try:
+            return grant_download(found[media_id], disposition=disposition, ttl_seconds=ttl_seconds, signer=signer)
+        except MediaNotReady as not_ready:
+            return not_ready
+
+    return [grant(media_id) for media_id in ids]
+
+
+async def record_link(media: MediaObject, *, by: Actor, database: Database) -> None:
+    """Remember that a link is handed out: called before it is."""
+    await database.one(_sql["record_link"], by.id, by.kind, media.id)
 
 
 def _life_seconds(media: MediaObject, ttl_seconds: int, now: datetime) -> int:

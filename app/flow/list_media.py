@@ -2,12 +2,15 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from app.access import Sight
-from app.database import Database, media_object, queries
+from app.content import RejectionReason
+from app.database import Database, Row, media_object, queries
 from app.errors import InvalidRequest
 from app.media import ContextType, FileType, MediaObject, Status
 
@@ -48,6 +51,28 @@ async def list_media(
     else:
         claimed = (sight.context_types, sight.context_ids)
         rows = await database.all(_sql["list_visible"], sight.owner, *wanted, *window, *claimed)
+    return _page(rows, limit)
+
+
+class AnyFilters(msgspec.Struct, frozen=True, kw_only=True):
+    """What an admin looks for; None is any."""
+
+    status: Status | None = None
+    owner: UUID | None = None
+    rejection_reason: RejectionReason | None = None
+    created_before: datetime | None = None
+    created_since: datetime | None = None
+
+
+async def list_any_media(filters: AnyFilters, *, limit: int, cursor: str | None, database: Database) -> Page:
+    """A page of everyone's objects, deleted ones too, for an admin."""
+    after = _decode(cursor) if cursor is not None else None
+    rows = await database.all(_sql["list_any"], *msgspec.structs.astuple(filters), after, limit + 1)
+    return _page(rows, limit)
+
+
+def _page(rows: Sequence[Row], limit: int) -> Page:
+    """Of one row more than a page holds: it tells that there is a next one."""
     found = [media_object(row) for row in rows[:limit]]
     return Page(found, _encode(found[-1].id) if len(rows) > limit else None)
 

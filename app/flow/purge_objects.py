@@ -20,6 +20,12 @@ async def purge_media(media_id: UUID, *, database: Database, object_store: Objec
     return await _remove(await database.all(_sql["claim_of_media"], media_id), database, object_store)
 
 
+async def purge_closed_media(media_id: UUID, *, database: Database, object_store: ObjectStore) -> int:
+    """Remove whatever a rejected, expired or deleted media object may still have, known to the ledger or not."""
+    await database.one(_sql["enter_closed"], media_id)
+    return await purge_media(media_id, database=database, object_store=object_store)
+
+
 async def _remove(rows: Sequence[Row], database: Database, object_store: ObjectStore) -> int:
     if not rows:
         return 0

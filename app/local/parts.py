@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from app.config import Bus
-from app.event_bus import provision_streams
+from app.event_streams import provision_streams
 from app.local.child import Child, stop
 from app.local.data_folder import DataFolder, open_data_folder
 from app.local.minio import minio, wait_for_minio

@@ -8,3 +8,7 @@ WHERE id = $1 AND status <> 'deleted'
 -- name: find_linked
 -- The media object that a temporary token names. A deleted one is not there.
 SELECT * FROM media.media_objects WHERE id = $1 AND status <> 'deleted';
+
+-- name: find_any
+-- The media object, whatever became of it.
+SELECT * FROM media.media_objects WHERE id = $1;

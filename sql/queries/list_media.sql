@@ -35,3 +35,13 @@ WHERE status <> 'deleted'
   AND ($5::uuid IS NULL OR id < $5)
 ORDER BY id DESC
 LIMIT $6 OFFSET $7;
+
+-- name: list_any
+-- A page of every media object there ever was, newest first, after the cursor.
+SELECT * FROM media.media_objects
+WHERE ($1::varchar IS NULL OR status = $1) AND ($2::uuid IS NULL OR uploaded_by = $2)
+  AND ($3::varchar IS NULL OR rejection_reason = $3)
+  AND ($4::timestamptz IS NULL OR created_at < $4) AND ($5::timestamptz IS NULL OR created_at >= $5)
+  AND ($6::uuid IS NULL OR id < $6)
+ORDER BY id DESC
+LIMIT $7;

@@ -37,3 +37,14 @@ WITH removed AS (
 UPDATE media.purges AS p SET due_at = p.closes_at
 FROM removed AS r
 WHERE p.bucket_name = r.bucket_name AND p.storage_path = r.storage_path AND p.closes_at > now();
+
+-- name: enter_closed
+-- Whatever a closed media object may have left is due for removal now, though the ledger has forgotten it.
+INSERT INTO media.purges AS p (bucket_name, storage_path, media_id, due_at)
+SELECT DISTINCT place.bucket_name, place.storage_path, m.id, now()
+FROM media.media_objects AS m
+CROSS JOIN LATERAL (
+    VALUES (m.bucket_name, m.storage_path), (m.incoming_bucket, m.incoming_path)
+) AS place (bucket_name, storage_path)
+WHERE m.id = $1 AND m.status IN ('rejected', 'expired', 'deleted') AND place.storage_path IS NOT NULL
+ON CONFLICT (bucket_name, storage_path) DO UPDATE SET due_at = now();

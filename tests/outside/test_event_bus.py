@@ -10,7 +10,7 @@ import pytest
 from app import event_bus
 from app.config import worker_settings
 from app.errors import BusUnavailable, NeverWorks, TryLater
-from app.event_bus import missing_streams, provision_streams
+from app.event_streams import missing_streams, provision_streams
 from tests.story import unused_port
 
 pytestmark = pytest.mark.parametrize("mode", ["in place"], indirect=True)  # the bus knows no storage
