@@ -61,6 +61,7 @@ class RejectionReason(StrEnum):
     CHECKSUM_MISMATCH = "checksum_mismatch"
     UNREQUESTED_HEADERS = "unrequested_headers"
     UNREADABLE = "unreadable"
+    INFECTED = "infected"
 
 
 class Declared(msgspec.Struct, frozen=True):

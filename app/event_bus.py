@@ -175,7 +175,8 @@ class EventBus:
     async def _settle(self, message: Msg, stream: str, handle: Handler) -> None:
         deliveries = message.metadata.num_delivered
         try:
-            await handle(message.data)
+            async with _kept(message):
+                await handle(message.data)
         except NeverWorks as never:
             await self._park(message, stream, str(never))
         except TryLater as later:
@@ -267,6 +268,25 @@ async def _connect(client: Client, bus: Bus, connected: asyncio.Event) -> None:
 async def log_error(error: Exception) -> None:
     """What a client tells of, beside what it raises: by type alone, as its text may hold an address with a password."""
     log.warning("bus.error", reason=type(error).__name__)
+
+
+@contextlib.asynccontextmanager
+async def _kept(message: Msg) -> AsyncIterator[None]:
+    """Tell NATS over and over that the message is in hand: a large copy or a scan may outlast the wait for its ack.
+
+    A wait as long as the longest handling would do too, but then what a dead worker held comes again that much later.
+    """
+    keeping = asyncio.create_task(_keep(message))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+
+
+async def _keep(message: Msg) -> None:
+    while not is_cancelled():
+        await asyncio.sleep(_ACK_WAIT_SECONDS / 3)
+        await _reply(message.in_progress())
 
 
 async def _reply(acknowledgement: Awaitable[None]) -> None:

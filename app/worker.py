@@ -14,7 +14,7 @@ from app import database, event_bus, object_store
 from app.cancellation import is_cancelled
 from app.config import WorkerSettings
 from app.database import Database
-from app.errors import TryLater, Unavailable
+from app.errors import ScannerUnavailable, TryLater, Unavailable
 from app.event_bus import EventBus
 from app.events import NOTIFICATION_DURABLE, NOTIFICATION_STREAM, parse_notification
 from app.flow.expire_media import expire_media, find_expired_media
@@ -24,10 +24,12 @@ from app.flow.reconcile_uploads import take_unsettled_uploads
 from app.flow.relay_outbox import relay_outbox
 from app.media import MediaObject, ObjectAddress, Trigger
 from app.object_store import ObjectStore
+from app.scanner import Scanner, scanner_of
 
 _LANES = 16
 _RELAY_POLL_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
+_RESCAN_SECONDS = 15.0
 
 log = structlog.get_logger()
 
@@ -42,12 +44,14 @@ class Worker:
         database: Database,
         object_store: ObjectStore,
         event_bus: EventBus,
+        scanner: Scanner | None,
         durable: str = NOTIFICATION_DURABLE,
     ) -> None:
         self._settings = settings
         self._database = database
         self._object_store = object_store
         self._event_bus = event_bus
+        self._scanner = scanner
         self._durable = durable
         self._outbox_bell = asyncio.Event()
         self._purge_bell = asyncio.Event()
@@ -70,6 +74,8 @@ class Worker:
         for landed in parse_notification(payload):
             try:
                 await self._finalize(landed, "notification")
+            except ScannerUnavailable as away:
+                raise TryLater(away.code, _RESCAN_SECONDS) from away
             except Unavailable as away:
                 raise TryLater(away.code, _RETRY_SECONDS) from away
 
@@ -77,9 +83,11 @@ class Worker:
         """Pending uploads whose notification never came: settle what has landed, expire what can't land any more."""
         unsettled = await take_unsettled_uploads(database=self._database)
         for media in unsettled:
-            if await self._finalize(media.lands_at, "sweep") is Outcome.NOT_RECEIVED and _is_over(
-                media, self._settings.grace_seconds
-            ):
+            try:
+                outcome = await self._finalize(media.lands_at, "sweep")
+            except ScannerUnavailable:
+                continue  # it may be this upload alone that the scanner chokes on
+            if outcome is Outcome.NOT_RECEIVED and _is_over(media, self._settings.grace_seconds):
                 await expire_media(media, grace_seconds=self._settings.grace_seconds, database=self._database)
         return bool(unsettled)
 
@@ -107,6 +115,7 @@ class Worker:
             grace_seconds=self._settings.grace_seconds,
             database=self._database,
             object_store=self._object_store,
+            scanner=self._scanner,
         )
         self._purge_bell.set()
         log.debug("upload.looked_at", outcome=outcome, trigger=trigger)
@@ -161,5 +170,6 @@ async def open_worker(settings: WorkerSettings, *, durable: str = NOTIFICATION_D
             database=connected_database,
             object_store=connected_store,
             event_bus=connected_bus,
+            scanner=scanner_of(settings.scanning, settings.storage),
             durable=durable,
         )

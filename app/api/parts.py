@@ -14,6 +14,7 @@ from app.event_bus import EventBus
 from app.flow.find_media import Changes
 from app.object_store import ObjectStore
 from app.presign import Signer
+from app.scanner import Scanner, scanner_of
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -22,6 +23,7 @@ class Parts(msgspec.Struct, frozen=True):
     settings: ApiSettings
     database: Database
     object_store: ObjectStore
+    scanner: Scanner | None
     event_bus: EventBus
     changes: Changes
     upload_signer: Signer
@@ -45,6 +47,7 @@ async def open_parts(settings: ApiSettings, bearer_tokens: BearerTokens) -> Asyn
                 settings=settings,
                 database=connected_database,
                 object_store=connected_store,
+                scanner=scanner_of(settings.scanning, settings.storage),
                 event_bus=connected_bus,
                 changes=changes,
                 upload_signer=_signer(settings, settings.uploader),

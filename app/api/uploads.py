@@ -21,6 +21,7 @@ from app.errors import (
     NotAllowed,
     NotAuthenticated,
     QuotaExceeded,
+    ScannerUnavailable,
     StorageUnavailable,
     TooManyPending,
     TypeNotAllowed,
@@ -48,7 +49,9 @@ _REQUEST = documented(
     UploadRateExceeded,
     TooManyPending,
 )
-_COMPLETE = documented(NotAuthenticated, NotAllowed, MediaNotFound, UploadNotReceived, StorageUnavailable)
+_COMPLETE = documented(
+    NotAuthenticated, NotAllowed, MediaNotFound, UploadNotReceived, StorageUnavailable, ScannerUnavailable
+)
 # A service uploads for many users: what one user may ask for says nothing of it.
 _NO_LIMITS = UserLimits(uploads_per_minute=0, pending_uploads=0, quota_bytes=0)
 
@@ -96,6 +99,7 @@ class Uploads(Controller):
                 grace_seconds=parts.settings.upload_policy.grace_seconds,
                 database=parts.database,
                 object_store=parts.object_store,
+                scanner=parts.scanner,
             )
             if outcome is Outcome.NOT_RECEIVED:
                 raise UploadNotReceived

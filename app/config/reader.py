@@ -163,7 +163,8 @@ class Reader:
         )
 
     def scanning(self) -> Scanning | None:
-        seconds = self.whole_number("SCAN_TIMEOUT_SECONDS", at_most=3600)
+        # A copy that is being checked stays for an hour: copying, waiting and scanning must end before.
+        seconds = self.whole_number("SCAN_TIMEOUT_SECONDS", at_most=600)
         try:
             command = tuple(shlex.split(self.optional("SCAN_COMMAND") or ""))
         except ValueError:

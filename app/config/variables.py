@@ -102,7 +102,7 @@ VARIABLES: Final = (
         "api worker",
         unset="none",
     ),
-    Variable("SCAN_TIMEOUT_SECONDS", "How long it may take", "api worker", "60"),
+    Variable("SCAN_TIMEOUT_SECONDS", "How long it may take, at most 600", "api worker", "60"),
     Variable(
         "SWEEP_INTERVAL_SECONDS", "How often a worker looks for uploads whose notification never came", "worker", "10"
     ),

@@ -14,8 +14,10 @@ import structlog
 from app import content, events
 from app.content import Accepted, Candidate, Declared, Rejected, RejectionReason
 from app.database import Database, Row, media_object, queries
+from app.errors import ScannerUnavailable
 from app.media import MediaObject, ObjectAddress, Status, Trigger, new_copy_key
 from app.object_store import ObjectStore, StoredObject, Unreadable
+from app.scanner import Scanner
 
 _sql = queries("finalize_upload")
 
@@ -48,6 +50,7 @@ async def finalize_upload(
     grace_seconds: int,
     database: Database,
     object_store: ObjectStore,
+    scanner: Scanner | None,
 ) -> Outcome:
     """Look at where an upload lands, and settle its media object. Raises Unavailable: then nothing is settled."""
     row = await database.one(_sql["find_landing"], landed.bucket, landed.key)
@@ -68,7 +71,8 @@ async def finalize_upload(
         # Nothing has landed yet, or another attempt has settled it and its bytes are removed already.
         pending = await database.one(_sql["still_pending"], media.id)
         return Outcome.SETTLED_BEFORE if pending is None else Outcome.NOT_RECEIVED
-    outcome = await _settle(media, found, trigger, grace_seconds, database)
+    verdict = await _check(media, found, scanner, database)
+    outcome = await _settle(media, found, verdict, trigger, grace_seconds, database)
     if outcome is Outcome.SETTLED_BEFORE:
         await database.one(_sql["remove_what_lost"], found.address.bucket, found.address.key)
     return outcome
@@ -107,10 +111,29 @@ async def _copied(
     return None if stored is None else _Found(address, stored, copy.checksum_sha256)
 
 
-async def _settle(
-    media: MediaObject, found: _Found, trigger: Trigger, grace_seconds: int, database: Database
-) -> Outcome:
+async def _check(media: MediaObject, found: _Found, scanner: Scanner | None, database: Database) -> Accepted | Rejected:
+    """All checks of the candidate, the dearest last: only what passed every other one is scanned."""
     verdict = _judge(media, found)
+    if scanner is None or isinstance(verdict, Rejected):
+        return verdict
+    assert isinstance(found.stored, StoredObject)
+    try:
+        infected = await scanner.finds_malware(found.address, found.stored.version_id)
+    except ScannerUnavailable:
+        # Each attempt makes a copy: those that the scanner does not judge would add up.
+        await database.one(_sql["remove_what_lost"], found.address.bucket, found.address.key)
+        raise
+    return Rejected(RejectionReason.INFECTED, "the scanner found malware") if infected else verdict
+
+
+async def _settle(
+    media: MediaObject,
+    found: _Found,
+    verdict: Accepted | Rejected,
+    trigger: Trigger,
+    grace_seconds: int,
+    database: Database,
+) -> Outcome:
     if isinstance(verdict, Accepted) and isinstance(found.stored, StoredObject):
         row = await _mark_ready(media, found, found.stored, verdict, trigger, grace_seconds, database)
         outcome, fields = Outcome.READY, {}

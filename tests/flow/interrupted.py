@@ -64,7 +64,7 @@ class Finalizing:
         self.database = connected_database
         self.store = store
 
-    async def __call__(self, asked, store=None, *, database=None):
+    async def __call__(self, asked, store=None, *, database=None, scanner=None):
         return await finalize_upload(
             lands_at(asked),
             trigger="sweep",
@@ -72,6 +72,7 @@ class Finalizing:
             grace_seconds=self._settings.grace_seconds,
             database=database or self.database,
             object_store=store or self.store,
+            scanner=scanner,
         )
 
     def interrupted(self):

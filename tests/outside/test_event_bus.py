@@ -117,6 +117,23 @@ async def test_a_message_that_waits_does_not_hold_up_the_others(bus, stream, con
     assert handler.handled == [b"busy", b"free"]
 
 
+async def test_a_message_that_is_long_in_hand_does_not_come_again(bus, stream, consume, monkeypatch):
+    monkeypatch.setattr(event_bus, "_ACK_WAIT_SECONDS", 0.6)
+    replies = await bus.subscribe(f"$JS.ACK.{stream}.durable.>")
+    released, handled = asyncio.Event(), []
+
+    async def handle(payload):
+        handled.append(payload)
+        await released.wait()
+
+    consume(handle)
+    await bus.jetstream().publish(f"test.{stream}", b"a")
+    said = [(await replies.next_msg(timeout=10)).data for _ in range(5)]  # for longer than the wait for the ack
+    released.set()
+    info = await all_settled(bus, stream)
+    assert (said, handled, info.delivered.consumer_seq) == ([b"+WPI"] * 5, [b"a"], 1)
+
+
 async def test_never_works_is_parked_with_the_reason_and_does_not_come_again(bus, stream, consume, parked):
     handler = Handler(NeverWorks("no such thing\nas this"))
     consume(handler)

@@ -52,6 +52,8 @@ def test_a_process_that_misses_settings_exits_with_2(command):
         ({"JWT_SECRET": "short"}, "JWT_SECRET is shorter than 32 bytes"),
         ({"JWT_PUBLIC_KEY": "a key"}, "exclude one another"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+        ({"SCAN_TIMEOUT_SECONDS": "601"}, "SCAN_TIMEOUT_SECONDS"),
+        ({"SCAN_COMMAND": "scan 'it"}, "SCAN_COMMAND has a quote that does not end"),
     ],
 )
 def test_what_is_wrong_is_named(environment, changes, says):

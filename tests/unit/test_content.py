@@ -195,6 +195,7 @@ def test_the_reasons_are_these_and_no_other():
         "checksum_mismatch",
         "unrequested_headers",
         "unreadable",
+        "infected",
     }
 
 
