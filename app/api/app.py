@@ -10,10 +10,11 @@ from litestar.exceptions import HTTPException
 from litestar.middleware import DefineMiddleware
 
 from app.api import docs, downloads, probes
-from app.api.auth import BearerAuthentication, BearerTokens
+from app.api.auth import BearerAuthentication, BearerTokens, Callers
 from app.api.media_objects import MediaObjects
 from app.api.parts import Parts, open_parts
 from app.api.problems import MAX_BODY_BYTES, failed, refused, refused_by_framework
+from app.api.request_rate import RequestRate
 from app.api.response_headers import completed, cors
 from app.api.strict_json import StrictRequest
 from app.api.uploads import Uploads
@@ -23,11 +24,11 @@ from app.errors import Refusal
 
 def create_app(settings: ApiSettings) -> Litestar:
     """The API. Opens its parts when it starts, closes them when it stops."""
-    tokens = BearerTokens(settings.bearer)
+    callers = Callers(BearerTokens(settings.bearer), RequestRate(settings.request_rate_per_minute))
 
     @contextlib.asynccontextmanager
     async def with_parts(app: Litestar) -> AsyncIterator[None]:
-        async with open_parts(settings, tokens) as parts:
+        async with open_parts(settings, callers) as parts:
             app.state.parts = parts
             yield
 
@@ -44,7 +45,7 @@ def create_app(settings: ApiSettings) -> Litestar:
             docs.start_script,
         ],
         dependencies={"parts": Provide(_parts, sync_to_thread=False)},
-        middleware=[DefineMiddleware(BearerAuthentication, tokens=tokens)],
+        middleware=[DefineMiddleware(BearerAuthentication, callers=callers)],
         exception_handlers={Refusal: refused, HTTPException: refused_by_framework, Exception: failed},
         request_class=StrictRequest,
         lifespan=[with_parts],

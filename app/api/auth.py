@@ -25,6 +25,7 @@ from litestar.types import ASGIApp
 
 from app.access import LinkHolder, Principal
 from app.api.published_keys import PublishedKeys, SigningKey
+from app.api.request_rate import RequestRate, network_of
 from app.config import BearerKeys
 from app.errors import Misconfigured, NotAuthenticated
 
@@ -183,27 +184,54 @@ class DownloadTokens:
         )
 
 
+class Callers:
+    """Who calls, and whether not too often: a principal is counted by itself, who shows no good token by address."""
+
+    def __init__(self, tokens: BearerTokens, rate: RequestRate) -> None:
+        self._tokens = tokens
+        self._rate = rate
+
+    async def principal(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal:
+        """Of the Authorization header. Raises NotAuthenticated, KeysUnavailable or RequestRateExceeded."""
+        address = _network(connection)
+        self._rate.check(address)  # tokens of an address that has tried too many are not looked at: guessing ends here
+        try:
+            principal = await self._tokens.principal(_bearer(connection))
+        except NotAuthenticated:
+            self._rate.admit(address)
+            raise
+        self._rate.admit(principal.id)
+        return principal
+
+    def without_bearer(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        """Count a request that shows another token. Raises RequestRateExceeded."""
+        self._rate.admit(_network(connection))
+
+
 class BearerAuthentication(AbstractAuthenticationMiddleware):
     """Every route asks for a bearer token, unless it says `exclude_from_auth`."""
 
-    def __init__(self, app: ASGIApp, tokens: BearerTokens) -> None:
+    def __init__(self, app: ASGIApp, callers: Callers) -> None:
         super().__init__(app, exclude_from_auth_key="exclude_from_auth")
-        self._tokens = tokens
+        self._callers = callers
 
     async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
-        principal = await bearer_principal(connection, self._tokens)
-        return AuthenticationResult(user=principal, auth=None)
+        return AuthenticationResult(user=await self._callers.principal(connection), auth=None)
 
 
-async def bearer_principal(connection: ASGIConnection[Any, Any, Any, Any], tokens: BearerTokens) -> Principal:
-    """The principal of the Authorization header. Raises NotAuthenticated."""
+def _network(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    client = connection.client
+    return network_of(client.host if client else None)
+
+
+def _bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
     sent = connection.headers.getall("authorization", [""])
     if len(sent) > 1:
         raise NotAuthenticated("there are several; send one header Authorization: Bearer <token>")
     scheme, _, token = sent[0].partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise NotAuthenticated("there is none; send the header Authorization: Bearer <token>")
-    return await tokens.principal(token.strip())
+    return token.strip()
 
 
 def _context(claim: str) -> tuple[str, UUID] | None:
