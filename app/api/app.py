@@ -17,6 +17,7 @@ from app.api.problems import MAX_BODY_BYTES, failed, refused, refused_by_framewo
 from app.api.request_rate import RequestRate
 from app.api.response_headers import completed, cors
 from app.api.strict_json import StrictRequest
+from app.api.strict_query import each_parameter_once
 from app.api.uploads import Uploads
 from app.config import ApiSettings
 from app.errors import Refusal
@@ -46,6 +47,7 @@ def create_app(settings: ApiSettings) -> Litestar:
         ],
         dependencies={"parts": Provide(_parts, sync_to_thread=False)},
         middleware=[DefineMiddleware(BearerAuthentication, callers=callers)],
+        guards=[each_parameter_once],
         exception_handlers={Refusal: refused, HTTPException: refused_by_framework, Exception: failed},
         request_class=StrictRequest,
         lifespan=[with_parts],

@@ -52,6 +52,9 @@ def test_a_process_that_misses_settings_exits_with_2(command):
         ({"JWT_SECRET": "short"}, "JWT_SECRET is shorter than 32 bytes"),
         ({"JWT_PUBLIC_KEY": "a key"}, "exclude one another"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+        ({"TRUSTED_PROXIES": "10.0.0.1, *"}, "TRUSTED_PROXIES holds '\\*'"),
+        ({"TRUSTED_PROXIES": "proxy.example.com"}, "TRUSTED_PROXIES holds"),
+        ({"TRUSTED_PROXIES": "10.0.0.1/8"}, "TRUSTED_PROXIES holds"),
     ],
 )
 def test_what_is_wrong_is_named(environment, changes, says):
