@@ -113,6 +113,7 @@ class Admin(Controller):
             grace_seconds=parts.settings.upload_policy.grace_seconds,
             database=parts.database,
             object_store=parts.object_store,
+            scanner=parts.scanner,
         )
         await record(
             "upload.retried", by=request.user.actor, media_id=media_id, outcome=outcome, database=parts.database

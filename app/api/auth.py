@@ -1,14 +1,16 @@
 """Who calls: bearer tokens (RFC 6750, RFC 7519) and the temporary tokens of download URLs. Importer of jwt, with
 local/tokens.
 
-The algorithm comes from configuration, never from the token.
+The algorithm comes from the key, never from the token. Of a token's header `kid` alone chooses: no URL or key in it
+(`jku`, `x5u`, `jwk`) is followed or used.
 """
 
-import asyncio
 import contextlib
+import re
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import jwt
@@ -22,10 +24,11 @@ from litestar.middleware import AbstractAuthenticationMiddleware, Authentication
 from litestar.types import ASGIApp
 
 from app.access import LinkHolder, Principal
+from app.api.published_keys import PublishedKeys, SigningKey
+from app.api.request_rate import RequestRate, network_of
 from app.config import BearerKeys
 from app.errors import Misconfigured, NotAuthenticated
 
-_JWKS_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 _DOWNLOAD_AUDIENCE: Final = "media-download"
 _LEEWAY_SECONDS: Final = 5
 _LONGEST_TOKEN: Final = 8_192
@@ -37,13 +40,21 @@ _CHECKS: Final[dict[type[Exception], str]] = {
     jwt.InvalidIssuerError: "its issuer is another one",
     jwt.InvalidAlgorithmError: "its algorithm is another one",
     jwt.InvalidSignatureError: "its signature does not match",
-    jwt.InvalidIssuedAtError: "its iat is no time in the past",
+    jwt.InvalidKeyError: "its key is of a kind that is not accepted",
     jwt.MissingRequiredClaimError: "a claim is missing (exp, sub, aud and iss are required)",
 }
 
 
+# Whole seconds of this era (RFC 7519 calls it a NumericDate): "1e9", 1e300 and NaN are mistakes or tricks.
+_Time = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
+_FIELD: Final = re.compile(r"`\$\.(\w+)")
+
+
 class _Claims(msgspec.Struct, frozen=True):
     sub: UUID
+    exp: _Time
+    iat: _Time = 0
+    nbf: _Time = 0
     roles: list[str] = []
     scope: str = ""
     contexts: list[str] = []
@@ -54,29 +65,19 @@ class BearerTokens:
 
     def __init__(self, keys: BearerKeys) -> None:
         self._keys = keys
-        self._jwks = jwt.PyJWKClient(keys.jwks_url, cache_keys=True, timeout=5) if keys.jwks_url else None
+        self._published = PublishedKeys(keys.jwks_url) if keys.jwks_url else None
         self._fixed = _fixed_key(keys)
 
     async def principal(self, token: str) -> Principal:
-        """Who holds this token. Raises NotAuthenticated with the check that failed."""
+        """Who holds this token. Raises NotAuthenticated with the check that failed, or KeysUnavailable."""
         if len(token) > _LONGEST_TOKEN:
             raise NotAuthenticated("it is too long")
         try:
-            key, algorithm = self._fixed or await self._published_key(token)
-            payload = jwt.decode(
-                token,
-                key,
-                algorithms=[algorithm],
-                audience=self._keys.audience,
-                issuer=self._keys.issuer,
-                leeway=_LEEWAY_SECONDS,
-                options={"require": ["exp", "sub", "aud", "iss"], "verify_sub": False},
-            )
-            claims = msgspec.convert(payload, _Claims)
+            claims = self._claims(token, self._fixed or await self._published_key(token))
         except jwt.PyJWTError as error:
             raise NotAuthenticated(_CHECKS.get(type(error), "it is no token of this service")) from error
         except msgspec.ValidationError as error:
-            raise NotAuthenticated("sub is not a UUID, or roles, scope or contexts have another shape") from error
+            raise NotAuthenticated(_misshapen(error)) from error
         except _UNREADABLE as error:
             raise NotAuthenticated("it is no token of this service") from error
         return Principal(
@@ -86,14 +87,51 @@ class BearerTokens:
             contexts=frozenset(context for claim in claims.contexts if (context := _context(claim))),
         )
 
-    async def _published_key(self, token: str) -> tuple[Any, str]:
-        assert self._jwks is not None
-        # PyJWKClient fetches with blocking calls.
-        published = await asyncio.to_thread(self._jwks.get_signing_key_from_jwt, token)
-        algorithm = published.algorithm_name
-        if algorithm not in _JWKS_ALGORITHMS:
-            raise NotAuthenticated("its key is of a kind that is not accepted")
-        return published.key, algorithm
+    def _claims(self, token: str, by: SigningKey) -> _Claims:
+        payload = jwt.decode(
+            token,
+            by.key,
+            algorithms=[by.algorithm],
+            audience=self._keys.audience,
+            issuer=self._keys.issuer,
+            options={
+                "require": ["exp", "sub", "aud", "iss"],
+                "verify_sub": False,
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+            },
+        )
+        claims = msgspec.convert(payload, _Claims)
+        _check_times(claims)
+        return claims
+
+    async def _published_key(self, token: str) -> SigningKey:
+        assert self._published is not None
+        kid = jwt.get_unverified_header(token).get("kid")
+        if not kid:
+            raise NotAuthenticated("it does not say which key signed it (kid)")
+        key = await self._published.find(kid)
+        if key is None:
+            raise NotAuthenticated("the key that it names (kid) is not published")
+        return key
+
+
+def _check_times(claims: _Claims) -> None:
+    """Here and not by PyJWT, which takes "1893456000" and 1893456000.5 for times."""
+    now = time.time()
+    if claims.exp <= now - _LEEWAY_SECONDS:
+        raise jwt.ExpiredSignatureError
+    if max(claims.iat, claims.nbf) > now + _LEEWAY_SECONDS:
+        raise jwt.ImmatureSignatureError
+
+
+def _misshapen(error: msgspec.ValidationError) -> str:
+    """Which claim it is. The name is one of our own fields: nothing of the token comes back."""
+    field = _FIELD.search(str(error))
+    if field is None:
+        return "it is no token of this service"
+    return "its sub is not a UUID" if field[1] == "sub" else f"its {field[1]} is not what this claim can be"
 
 
 class _LinkClaims(msgspec.Struct, frozen=True):
@@ -146,21 +184,57 @@ class DownloadTokens:
         )
 
 
+class Callers:
+    """Who calls, and whether not too often: a principal is counted by itself, who shows no good token by address."""
+
+    def __init__(self, tokens: BearerTokens, rate: RequestRate) -> None:
+        self._tokens = tokens
+        self._rate = rate
+
+    async def principal(self, connection: ASGIConnection[Any, Any, Any, Any]) -> Principal:
+        """Of the Authorization header. Raises NotAuthenticated, KeysUnavailable or RequestRateExceeded."""
+        address = _network(connection)
+        self._rate.check(address)  # tokens of an address that has tried too many are not looked at: guessing ends here
+        try:
+            principal = await self._tokens.principal(_bearer(connection))
+        except NotAuthenticated:
+            self._rate.admit(address)
+            raise
+        self._rate.admit(principal.id)
+        return principal
+
+    async def principal_on_bus(self, authorization: str) -> Principal:
+        """Of a message's header. Raises like `principal`; the bus has no addresses, and lets nobody in without a password."""
+        principal = await self._tokens.principal(bearer_token(authorization))
+        self._rate.admit(principal.id)
+        return principal
+
+    def without_bearer(self, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+        """Count a request that shows another token. Raises RequestRateExceeded."""
+        self._rate.admit(_network(connection))
+
+
 class BearerAuthentication(AbstractAuthenticationMiddleware):
     """Every route asks for a bearer token, unless it says `exclude_from_auth`."""
 
-    def __init__(self, app: ASGIApp, tokens: BearerTokens) -> None:
+    def __init__(self, app: ASGIApp, callers: Callers) -> None:
         super().__init__(app, exclude_from_auth_key="exclude_from_auth")
-        self._tokens = tokens
+        self._callers = callers
 
     async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
-        principal = await bearer_principal(connection, self._tokens)
-        return AuthenticationResult(user=principal, auth=None)
+        return AuthenticationResult(user=await self._callers.principal(connection), auth=None)
 
 
-async def bearer_principal(connection: ASGIConnection[Any, Any, Any, Any], tokens: BearerTokens) -> Principal:
-    """The principal of the Authorization header. Raises NotAuthenticated."""
-    return await tokens.principal(bearer_token(connection.headers.get("authorization", "")))
+def _network(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    client = connection.client
+    return network_of(client.host if client else None)
+
+
+def _bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    sent = connection.headers.getall("authorization", [""])
+    if len(sent) > 1:
+        raise NotAuthenticated("there are several; send one header Authorization: Bearer <token>")
+    return bearer_token(sent[0])
 
 
 def bearer_token(authorization: str) -> str:
@@ -180,9 +254,9 @@ def _context(claim: str) -> tuple[str, UUID] | None:
         return None
 
 
-def _fixed_key(keys: BearerKeys) -> tuple[Any, str] | None:
+def _fixed_key(keys: BearerKeys) -> SigningKey | None:
     if keys.secret is not None:
-        return keys.secret, "HS256"
+        return SigningKey(keys.secret, "HS256")
     if keys.public_key is None:
         return None
     try:
@@ -190,5 +264,5 @@ def _fixed_key(keys: BearerKeys) -> tuple[Any, str] | None:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise Misconfigured([], ["JWT_PUBLIC_KEY is no PEM public key"]) from error
     if isinstance(public, RSAPublicKey):
-        return public, "RS256"
-    return public, "ES256" if isinstance(public, EllipticCurvePublicKey) else "EdDSA"
+        return SigningKey(public, "RS256")
+    return SigningKey(public, "ES256" if isinstance(public, EllipticCurvePublicKey) else "EdDSA")

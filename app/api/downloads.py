@@ -10,7 +10,6 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_302_FOUND
 
 from app.access import Action, Actor, check, sight_of
-from app.api.auth import bearer_principal
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.errors import MediaNotFound, MediaNotReady, NotAllowed, NotAuthenticated
@@ -79,9 +78,10 @@ async def _link(
 
 async def _readable(request: AnyRequest, media_id: UUID, parts: Parts, token: str | None) -> tuple[MediaObject, Actor]:
     if token is not None and "authorization" not in request.headers:
+        parts.callers.without_bearer(request)
         holder = parts.download_tokens.check(token, media_id)
         return await find_linked_media(holder, database=parts.database), holder.actor
-    caller = await bearer_principal(request, parts.bearer_tokens)
+    caller = await parts.callers.principal(request)
     media = await find_media(media_id, sight=sight_of(caller), database=parts.database)
     check(caller, Action.DOWNLOAD, media)
     return media, caller.actor

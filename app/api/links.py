@@ -15,7 +15,6 @@ from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK
 
 from app.access import Action, Principal, check
-from app.api.auth import bearer_token
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.api.strict_json import json_only
@@ -78,7 +77,7 @@ async def serving_links(parts: Parts) -> AsyncIterator[None]:
 
 async def _answer_on_bus(parts: Parts, payload: bytes, headers: Mapping[str, str]) -> bytes:
     """The same request and answer as JSON, with the same bearer token in the message's header Authorization."""
-    principal = await parts.bearer_tokens.principal(bearer_token(headers.get("Authorization", "")))
+    principal = await parts.callers.principal_on_bus(headers.get("Authorization", ""))
     try:
         wanted = _requests.decode(payload)
     except (msgspec.MsgspecError, RecursionError) as error:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from app import database, event_bus, object_store
-from app.api.auth import BearerTokens, DownloadTokens
+from app.api.auth import Callers, DownloadTokens
 from app.config import ApiSettings, Identity
 from app.database import Database
 from app.event_bus import EventBus
@@ -29,11 +29,11 @@ class Parts(msgspec.Struct, frozen=True):
     upload_signer: Signer
     download_signer: Signer
     download_tokens: DownloadTokens
-    bearer_tokens: BearerTokens
+    callers: Callers
 
 
 @contextlib.asynccontextmanager
-async def open_parts(settings: ApiSettings, bearer_tokens: BearerTokens) -> AsyncIterator[Parts]:
+async def open_parts(settings: ApiSettings, callers: Callers) -> AsyncIterator[Parts]:
     """Clients of every part. None needs to answer yet: a request that needs one that is away gets a 503."""
     changes = Changes()
     async with (
@@ -53,7 +53,7 @@ async def open_parts(settings: ApiSettings, bearer_tokens: BearerTokens) -> Asyn
                 upload_signer=_signer(settings, settings.uploader),
                 download_signer=_signer(settings, settings.downloader),
                 download_tokens=DownloadTokens(settings.public_token_secrets, settings.public_token_ttl_seconds),
-                bearer_tokens=bearer_tokens,
+                callers=callers,
             )
         finally:
             listening.cancel()

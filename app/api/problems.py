@@ -105,7 +105,13 @@ class Problem(msgspec.Struct, frozen=True):
 
 def documented(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
     """What a handler may answer besides its result, for its `responses`: those that every handler may, and these."""
-    every: tuple[type[Refusal], ...] = (InvalidRequest, DatabaseUnavailable, *refusals)
+    every: tuple[type[Refusal], ...] = (
+        InvalidRequest,
+        RequestRateExceeded,
+        DatabaseUnavailable,
+        KeysUnavailable,
+        *refusals,
+    )
     by_status: dict[int, list[str]] = {}
     for refusal in every:
         by_status.setdefault(STATUS[refusal], []).append(refusal.code)

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.exceptions import InternalServerException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from app.errors import InvalidRequest, UnsupportedBody
@@ -12,6 +13,13 @@ from app.errors import InvalidRequest, UnsupportedBody
 
 class StrictRequest(Request[Any, Any, Any]):
     """Litestar's own decoding is lenient, as it also serves query strings."""
+
+    async def body(self) -> bytes:
+        """Raises InvalidRequest where the client goes before it is complete: Litestar would call that a bug of ours."""
+        try:
+            return await super().body()
+        except InternalServerException as error:
+            raise InvalidRequest("The body did not arrive whole.") from error
 
     async def json(self) -> Any:
         """The body as the handler's `data` type. Raises InvalidRequest that says what is wrong and where."""

@@ -7,6 +7,7 @@ import click
 import uvicorn
 
 from app.api.app import create_app
+from app.api.bounded_http import server_options
 from app.config import api_settings
 from app.telemetry import configure_logs
 
@@ -24,12 +25,8 @@ def api(host: str, port: int, fd: int | None) -> None:
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_keep_alive=30,
         timeout_graceful_shutdown=8,
+        **server_options(settings.trusted_proxies),
     )
     # Not uvicorn's own `fd`: it takes the socket for a unix one, so TCP_NODELAY stays off, and each answer waits 40 ms.
     server = uvicorn.Server(config)

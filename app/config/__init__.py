@@ -65,7 +65,7 @@ def api_settings(environment: Mapping[str, str] = os.environ) -> ApiSettings:
         upload_policy=read.upload_policy(),
         user_limits=read.user_limits(),
         request_rate_per_minute=read.whole_number("REQUEST_RATE_PER_MINUTE", at_least=0),
-        trusted_proxies=read.listed("TRUSTED_PROXIES"),
+        trusted_proxies=read.networks("TRUSTED_PROXIES"),
         cors_allowed_origins=read.origins("CORS_ALLOWED_ORIGINS"),
         store_self_test=read.choice("STORE_SELF_TEST", "off", "warn", "strict"),
         scanning=read.scanning(),

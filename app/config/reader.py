@@ -3,6 +3,7 @@
 import logging
 import shlex
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -81,6 +82,16 @@ class Reader:
 
     def listed(self, name: str) -> tuple[str, ...]:
         return tuple(part.strip() for part in (self.optional(name) or "").split(",") if part.strip())
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        """Addresses and networks, each named: believing everyone would let everyone choose an address."""
+        networks = self.listed(name)
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError:
+                self._wrong.append(f"{name} holds {network!r}, which is no address such as 10.0.0.5 or 10.0.0.0/8")
+        return networks
 
     def origins(self, name: str) -> tuple[str, ...]:
         """Origins (RFC 6454), each named: a pattern would let a page in that nobody thought of."""

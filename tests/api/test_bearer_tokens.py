@@ -1,8 +1,6 @@
 """Every endpoint but health, docs and public files asks for a bearer token, and every check has its words."""
 
-import http.server
 import json
-import threading
 import time
 import uuid
 
@@ -11,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from app.access import LinkHolder
 from app.api.auth import BearerTokens, DownloadTokens
 from app.config import BearerKeys
 from app.errors import NotAuthenticated
@@ -51,6 +50,11 @@ async def test_no_token_is_a_401_that_asks_for_one(api, method, path):
     assert response.headers["www-authenticate"] == "Bearer"
 
 
+def jws(payload):
+    """Signed, whatever it is: PyJWT would not put it into a token."""
+    return jwt.api_jws.encode(json.dumps(payload).encode(), SECRET, algorithm="HS256")
+
+
 REFUSED = [
     (jwt.encode(claims(exp=1), SECRET), "expired"),
     (jwt.encode(claims(exp=None), SECRET), "claim is missing"),
@@ -62,6 +66,21 @@ REFUSED = [
     (jwt.encode(claims(nbf=int(time.time()) + 900), SECRET), "not valid yet"),
     (jwt.encode(claims(iat=int(time.time()) + 900), SECRET), "not valid yet"),
     (jwt.encode(claims(roles="admin"), SECRET), "roles"),
+    (jwt.encode(claims(exp="9999999999"), SECRET), "exp is not"),
+    (jwt.encode(claims(exp=9_999_999_999.5), SECRET), "exp is not"),
+    (jwt.encode(claims(exp=10**30), SECRET), "exp is not"),
+    (jwt.encode(claims(exp=-1), SECRET), "exp is not"),
+    (jwt.encode(claims(exp=float("nan")), SECRET), "exp is not"),
+    (jwt.encode(claims(exp=float("inf")), SECRET), "exp is not"),
+    (jwt.encode(claims(exp=True), SECRET), "exp is not"),
+    (jwt.encode(claims(nbf="1"), SECRET), "nbf is not"),
+    (jwt.encode(claims(iat=[1]), SECRET), "iat is not"),
+    (jwt.encode(claims(aud=["billing", "tickets"]), SECRET), "audience"),
+    (jwt.encode(claims(aud={"media": 1}), SECRET), "audience"),
+    (jws({**claims(), "iss": ["auth"]}), "issuer"),
+    (jws([claims()]), "no token of this service"),
+    (jws(jwt.encode(claims(), SECRET)), "no token of this service"),
+    (jwt.encode(claims(), SECRET, headers={"crit": ["exp"]}), "no token of this service"),
     (jwt.encode(claims(), SECRET[::-1]), "signature"),
     (jwt.encode(claims(), SECRET, algorithm="HS512"), "algorithm"),
     (jwt.encode(claims(), None, algorithm="none"), "algorithm"),
@@ -98,60 +117,46 @@ async def test_a_public_key_checks_what_its_private_key_signed(algorithm, privat
         await tokens.principal(jwt.encode(claims(), SECRET, algorithm="HS256"))
 
 
+async def test_the_header_of_a_token_comes_once(api, bearer):
+    sent = [("Authorization", bearer()["Authorization"]), ("Authorization", bearer()["Authorization"])]
+    response = await api.get("/api/v1/media", headers=sent)
+    assert problem(response) == (401, "not_authenticated")
+    assert "several" in response.json()["detail"]
+
+
 async def test_a_download_token_is_good_for_its_object_alone():
-    tokens = DownloadTokens(SECRET, 60)
+    tokens = DownloadTokens((SECRET,), 60)
     media_id = uuid.uuid4()
-    tokens.check(tokens.issue(media_id), media_id)
+    assert tokens.check(tokens.issue(media_id, 3), media_id) == LinkHolder(media_id, 3)
     with pytest.raises(NotAuthenticated, match="another media object"):
-        tokens.check(tokens.issue(media_id), uuid.uuid4())
+        tokens.check(tokens.issue(media_id, 0), uuid.uuid4())
     with pytest.raises(NotAuthenticated, match="expired"):
-        tokens.check(DownloadTokens(SECRET, -60).issue(media_id), media_id)
+        tokens.check(DownloadTokens((SECRET,), -60).issue(media_id, 0), media_id)
+
+
+async def test_a_bearer_token_is_no_download_token_even_under_the_same_key():
+    media_id = uuid.uuid4()
+    with pytest.raises(NotAuthenticated, match="audience"):
+        DownloadTokens((SECRET,), 60).check(jwt.encode(claims(sub=str(media_id), epoch=0), SECRET), media_id)
+
+
+async def test_a_download_token_is_no_bearer_token_even_under_the_same_key():
     with pytest.raises(NotAuthenticated):
-        tokens.check(jwt.encode(claims(sub=str(media_id)), SECRET), media_id)
+        await BearerTokens(keys(secret=SECRET)).principal(DownloadTokens((SECRET,), 60).issue(uuid.uuid4(), 0))
 
 
-async def test_a_download_token_is_no_bearer_token():
-    with pytest.raises(NotAuthenticated):
-        await BearerTokens(keys(secret=SECRET)).principal(DownloadTokens(SECRET, 60).issue(uuid.uuid4()))
+async def test_a_download_token_of_the_key_before_is_accepted_and_of_an_older_one_not():
+    oldest, previous, current = ("oldest" * 8, "previous" * 8, "current" * 8)
+    tokens, media_id = DownloadTokens((current, previous), 60), uuid.uuid4()
+    for key in (current, previous):
+        assert tokens.check(DownloadTokens((key,), 60).issue(media_id, 1), media_id) == LinkHolder(media_id, 1)
+    with pytest.raises(NotAuthenticated, match="signature"):
+        tokens.check(DownloadTokens((oldest,), 60).issue(media_id, 1), media_id)
+    with pytest.raises(NotAuthenticated, match="expired"):
+        tokens.check(DownloadTokens((previous,), -60).issue(media_id, 1), media_id)
 
 
-@pytest.fixture
-def published():
-    """Keys as an auth-service publishes them: a JWKS over HTTP, and how often it was asked for."""
-    private = ed25519.Ed25519PrivateKey.generate()
-    key = jwt.algorithms.OKPAlgorithm.to_jwk(private.public_key(), as_dict=True) | {"kid": "one", "alg": "EdDSA"}
-    asked = []
-
-    class Keys(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps({"keys": [key]}).encode())
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Keys) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        yield private, f"http://127.0.0.1:{server.server_address[1]}/jwks", asked
-        server.shutdown()
-        serving.join()
-
-
-async def test_a_published_key_checks_what_its_private_key_signed(published):
-    private, url, asked = published
-    tokens = BearerTokens(keys(jwks_url=url))
-    for _ in range(3):
-        await tokens.principal(jwt.encode(claims(), private, algorithm="EdDSA", headers={"kid": "one"}))
-    assert len(asked) == 1
-
-
-async def test_a_key_that_is_not_published_is_refused(published):
-    private, url, _ = published
-    tokens = BearerTokens(keys(jwks_url=url))
-    with pytest.raises(NotAuthenticated):
-        await tokens.principal(jwt.encode(claims(), private, algorithm="EdDSA", headers={"kid": "two"}))
-    with pytest.raises(NotAuthenticated):
-        await tokens.principal(jwt.encode(claims(), SECRET, algorithm="HS256", headers={"kid": "one"}))
+async def test_new_download_tokens_are_signed_with_the_current_key():
+    media_id = uuid.uuid4()
+    issued = DownloadTokens(("current" * 8, "previous" * 8), 60).issue(media_id, 0)
+    DownloadTokens(("current" * 8,), 60).check(issued, media_id)

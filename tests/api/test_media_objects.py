@@ -118,6 +118,7 @@ async def test_a_filter_keeps_what_it_names(api, bearer, filters):
     [
         "limit=0", "limit=201", "limit=x", "page=0", "page=10001", "cursor=!", "cursor=AAAA", "cursor=" + "A" * 65,
         "context_id=1", "status=gone", "context_type=x", "file_type=", "cursor=%F0%9F%98%80", "cursor=%00",
+        "limit=1&limit=2", "limit=1&%6Cimit=1", "utm_source=a&utm_source=a",
     ],
 )  # fmt: skip
 async def test_a_query_that_can_not_be_is_refused(api, user, query):

@@ -54,6 +54,9 @@ def test_a_process_that_misses_settings_exits_with_2(command):
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
         ({"SCAN_TIMEOUT_SECONDS": "601"}, "SCAN_TIMEOUT_SECONDS"),
         ({"SCAN_COMMAND": "scan 'it"}, "SCAN_COMMAND has a quote that does not end"),
+        ({"TRUSTED_PROXIES": "10.0.0.1, *"}, "TRUSTED_PROXIES holds '\\*'"),
+        ({"TRUSTED_PROXIES": "proxy.example.com"}, "TRUSTED_PROXIES holds"),
+        ({"TRUSTED_PROXIES": "10.0.0.1/8"}, "TRUSTED_PROXIES holds"),
     ],
 )
 def test_what_is_wrong_is_named(environment, changes, says):

@@ -1,0 +1,287 @@
+"""HTTP/1.1 as uvicorn speaks it, bounded: what is too large, too slow or no HTTP is refused before the app hears of it.
+
+The parser has no limits of its own. What it takes no notice of is counted here: every byte of a head, every byte of a
+body, every second until they are complete. A refusal is an application/problem+json as all others are; after it the
+connection ends, as what follows on it may be anything.
+"""
+
+import asyncio
+import resource
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any, ClassVar, Final
+
+import httptools
+import msgspec
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.api.problems import MAX_BODY_BYTES, Problem, as_problem
+from app.api.response_headers import SAFE
+from app.errors import BodyTooLarge, HeadersTooLarge, InvalidRequest, QueryTooLong, Refusal, RequestTooSlow
+
+# What is handed to the parser at once: it keeps an unfinished header as long as it goes on.
+_PIECE_BYTES: Final = 4_096
+# A body sent byte by byte comes with six bytes of chunked coding for each.
+_CODING: Final = 8
+# For the database, storage, NATS, logs and the standard streams.
+_OTHER_FILES: Final = 128
+
+log = structlog.get_logger()
+
+
+def _most_connections() -> int:
+    """Below what the process may have open: one file more, and it could not even reach its database."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(64, min(files - _OTHER_FILES, 8_192))
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """The largest and slowest request that a client of this API can need, several times over."""
+
+    target_bytes: int = 4_096
+    headers: int = 64
+    headers_bytes: int = 16_384
+    body_bytes: int = MAX_BODY_BYTES
+    head_seconds: float = 10
+    body_seconds: float = 20
+    taking_seconds: float = 20
+    lingering_seconds: float = 2
+    connections: int = _most_connections()
+    pipelined: int = 16
+
+
+class _Phase(Enum):
+    HEAD = auto()
+    BODY = auto()
+    COMPLETE = auto()
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """A connection. Those beyond `connections` are closed without a word: there is no cheaper way to say it."""
+
+    bounds: ClassVar[Bounds] = Bounds()
+
+    _phase = _Phase.HEAD
+    _timed: _Phase | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
+    _begun = False
+    _refused = False
+    _received = 0
+    _headers_bytes = 0
+    _body_bytes = 0
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.bounds.connections:
+            self._refused = True
+            transport.abort()
+            return
+        self._keep_time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        for timer in (self._timer, self._taking):
+            if timer is not None:
+                timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        was_complete = self._phase is _Phase.COMPLETE
+        for start in range(0, len(data), _PIECE_BYTES):
+            if not self._refused:
+                self._parse(data[start : start + _PIECE_BYTES])
+        if was_complete and self._phase is _Phase.COMPLETE:
+            self._enter(_Phase.HEAD)  # line ends between requests, which begin none
+        if not self._refused:
+            self._keep_time()
+
+    def _parse(self, piece: bytes) -> None:
+        self._received += len(piece)
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            self.cycle.keep_alive = False  # there is no other protocol here, and what follows may be in it
+        except httptools.HttpParserError:
+            self._refuse(InvalidRequest("This is not an HTTP/1.1 request."))
+            return
+        if self._phase is _Phase.HEAD and self._received > self._longest_head:
+            self._refuse(HeadersTooLarge(self.bounds.headers_bytes))
+        if self._phase is _Phase.BODY and self._received > self.bounds.body_bytes * _CODING:
+            self._refuse(BodyTooLarge(self.bounds.body_bytes))
+
+    @property
+    def _longest_head(self) -> int:
+        """With everything that is not counted exactly: spaces, line ends, and the piece that it began or ended in."""
+        return self.bounds.target_bytes + self.bounds.headers_bytes + 2 * _PIECE_BYTES
+
+    # What the parser says
+
+    def on_message_begin(self) -> None:
+        if self._refused:
+            return
+        super().on_message_begin()
+        self._enter(_Phase.HEAD)
+        self._begun, self._headers_bytes, self._body_bytes = True, 0, 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > self.bounds.target_bytes:
+            self._refuse(QueryTooLong(self.bounds.target_bytes))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._refused or self._phase is not _Phase.HEAD:
+            return  # a trailer: it could change what a proxy has said of the request
+        super().on_header(name, value)
+        self._headers_bytes += len(name) + len(value)
+        if self._headers_bytes > self.bounds.headers_bytes or len(self.headers) > self.bounds.headers:
+            self._refuse(HeadersTooLarge(self.bounds.headers_bytes))
+
+    def on_headers_complete(self) -> None:
+        if self._refused:
+            return
+        refusal = self._wrong_with_the_head()
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        super().on_headers_complete()
+        self._enter(_Phase.BODY)
+
+    def on_body(self, body: bytes) -> None:
+        if self._refused:
+            return
+        self._body_bytes += len(body)
+        if self._body_bytes > self.bounds.body_bytes:
+            self._refuse(BodyTooLarge(self.bounds.body_bytes))
+            return
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._refused:
+            return
+        super().on_message_complete()
+        self._enter(_Phase.COMPLETE)
+
+    def _wrong_with_the_head(self) -> Refusal | None:
+        sizes = [int(value) for name, value in self.headers if name == b"content-length"]
+        if any(size > self.bounds.body_bytes for size in sizes):
+            return BodyTooLarge(self.bounds.body_bytes)
+        if sum(name == b"host" for name, _ in self.headers) != 1:  # RFC 9112 §3.2
+            return InvalidRequest("A request has one Host header.")
+        if len(self.pipeline) >= self.bounds.pipelined:
+            return InvalidRequest("Too many requests wait for their answers on this connection.")
+        return None
+
+    # Time
+
+    def _enter(self, phase: _Phase) -> None:
+        if phase is not self._phase:
+            self._phase, self._received, self._timed = phase, 0, None
+        if phase is _Phase.COMPLETE:
+            self._begun = False
+
+    def _keep_time(self) -> None:
+        """One timer for the phase, from when it began. Most requests come in one piece and need none."""
+        if self._timed is self._phase:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timed = None, self._phase
+        if self._phase is not _Phase.COMPLETE:
+            self._timer = self.loop.call_later(self._seconds, self._overdue)
+
+    @property
+    def _seconds(self) -> float:
+        return self.bounds.head_seconds if self._phase is _Phase.HEAD else self.bounds.body_seconds
+
+    def _overdue(self) -> None:
+        self._timer = self._timed = None
+        if self._phase is _Phase.HEAD and self._answering:
+            self._keep_time()  # the next request may wait for the answer to this one
+        elif self._phase is _Phase.HEAD and not self._begun:
+            self.transport.close()
+        else:
+            self._refuse(RequestTooSlow(self._seconds))
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.transport.abort()  # what the client has not taken by now it never will
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_taking()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self._expect_taking()
+
+    def _expect_taking(self) -> None:
+        if self._taking is None:
+            self._taking = self.loop.call_later(self.bounds.taking_seconds, self._not_taken)
+
+    def _not_taken(self) -> None:
+        self._taking = None
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+    # Refusing
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Say it and end the connection; only end it where this would be taken for the answer to another request."""
+        if self._refused:
+            return
+        self._refused = True
+        if self._timer is not None:
+            self._timer.cancel()
+        problem = as_problem(refusal)
+        log.info("request.refused", code=problem.code, status=problem.status, route="unread")
+        may_say_it = not self._answering
+        if self._phase is _Phase.BODY:
+            may_say_it = not self.pipeline and not self.cycle.response_started
+            self.cycle.disconnected = True  # for its handler the client has gone
+            self.cycle.message_event.set()
+        if may_say_it:
+            self.transport.write(self._answer(problem))
+        self._end(linger=may_say_it)
+
+    def _answer(self, problem: Problem) -> bytes:
+        body = msgspec.json.encode(problem)
+        headers = [
+            *self.server_state.default_headers,
+            *SAFE,
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        status = b"HTTP/1.1 %d %s\r\n" % (problem.status, HTTPStatus(problem.status).phrase.encode())
+        return status + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n" + body
+
+    def _end(self, *, linger: bool) -> None:
+        """Closing with bytes unread resets the connection, and with it what the client should read: so read a while."""
+        if not (linger and self.transport.can_write_eof()):
+            self.transport.close()
+            return
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self._timer = self.loop.call_later(self.bounds.lingering_seconds, self.transport.abort)
+
+
+def server_options(trusted_proxies: tuple[str, ...]) -> dict[str, Any]:
+    """What uvicorn is told besides: whom to believe of a client's address, and that this is HTTP/1.1 alone."""
+    return {
+        "http": BoundedHttp,
+        "ws": "none",
+        "proxy_headers": bool(trusted_proxies),
+        "forwarded_allow_ips": list(trusted_proxies),
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "timeout_keep_alive": 30,
+    }

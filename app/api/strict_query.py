@@ -1,0 +1,17 @@
+"""Query strings: a parameter comes once. Unknown ones are passed over, as mail programs and campaigns add theirs."""
+
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from app.errors import InvalidRequest
+
+
+async def each_parameter_once(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard: of two values each reader takes another one. Raises InvalidRequest. Async: others would get a thread."""
+    seen = set()
+    for name, _value in connection.query_params.multi_items():
+        if name in seen:
+            raise InvalidRequest(f"The query parameter {name[:40]} comes more than once.")
+        seen.add(name)
