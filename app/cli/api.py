@@ -7,7 +7,7 @@ import click
 import uvicorn
 
 from app.api.app import create_app
-from app.config import api_settings
+from app.config import ApiSettings, api_settings
 from app.telemetry import configure_logs
 
 
@@ -31,8 +31,16 @@ def api(host: str, port: int, fd: int | None) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=8,
     )
+    server = _server(config, settings)
     # Not uvicorn's own `fd`: it takes the socket for a unix one, so TCP_NODELAY stays off, and each answer waits 40 ms.
-    server = uvicorn.Server(config)
     server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
     if not server.started:
         sys.exit(1)
+
+
+def _server(config: uvicorn.Config, settings: ApiSettings) -> uvicorn.Server:
+    if settings.store_self_test == "off":
+        return uvicorn.Server(config)
+    from app.cli.store_check import checking_server  # noqa: PLC0415  its imports take a quarter of a second
+
+    return checking_server(config, settings)
