@@ -31,7 +31,7 @@ async def _proved(settings: ApiSettings) -> list[Finding]:
     try:
         return await self_test(settings)
     except StorageUnavailable as error:
-        says = f"not done, as storage does not answer ({type(error.__cause__).__name__})"
+        says = f"not done: storage does not answer, or refuses the worker ({type(error.__cause__).__name__})"
         advice = "Do what the other lines say, then do it again."
         return [*await public_address(settings), failed("store self-test", says, advice)]
 

@@ -7,14 +7,10 @@ what it means and what to do.
 import asyncio
 
 from app.config import ApiSettings
+from app.store_self_test import copies, identities, notifications, presigned_puts, signatures
 from app.store_self_test.address import public_address
-from app.store_self_test.copies import copies
 from app.store_self_test.finding import Finding, Verdict
 from app.store_self_test.ground import Ground, open_ground
-from app.store_self_test.identities import identities
-from app.store_self_test.notifications import notifications
-from app.store_self_test.presigned_puts import presigned_puts
-from app.store_self_test.signatures import signatures
 
 __all__ = ["Finding", "Verdict", "public_address", "self_test"]
 
@@ -26,7 +22,9 @@ async def self_test(settings: ApiSettings, *, quick: bool = False) -> list[Findi
     """
     address = await public_address(settings)
     async with open_ground(settings) as ground:
-        announced = asyncio.create_task(notifications(ground, both=not quick))  # beside the rest, as it takes longest
+        announced = asyncio.create_task(
+            notifications.check(ground, both=not quick)
+        )  # beside the rest, as it takes longest
         try:
             return [*address, *await _objects(ground), await announced]
         finally:
@@ -36,8 +34,8 @@ async def self_test(settings: ApiSettings, *, quick: bool = False) -> list[Findi
 
 async def _objects(ground: Ground) -> list[Finding]:
     landed, served = ground.upload_key(), ground.copy_key()
-    puts = await presigned_puts(ground, landed)
+    puts = await presigned_puts.check(ground, landed)
     if not puts[0].ok:
         return puts  # whatever is refused next would prove nothing
-    copied = await copies(ground, landed, served)
-    return [*puts, copied, *await signatures(ground), *await identities(ground, landed, served)]
+    copied = await copies.check(ground, landed, served)
+    return [*puts, copied, *await signatures.check(ground), *await identities.check(ground, landed, served)]

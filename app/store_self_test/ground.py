@@ -24,14 +24,12 @@ from app.presign import Signer
 BODY: Final = b"The store's self-test wrote this."
 SHA256: Final = base64.b64encode(hashlib.sha256(BODY).digest()).decode()
 # As the service signs an upload.
-SIGNED: Final = MappingProxyType(
-    {
-        "content-length": str(len(BODY)),
-        "content-type": "text/plain",
-        "if-none-match": "*",
-        "x-amz-checksum-sha256": SHA256,
-    }
-)
+SIGNED: Final = {
+    "content-length": str(len(BODY)),
+    "content-type": "text/plain",
+    "if-none-match": "*",
+    "x-amz-checksum-sha256": SHA256,
+}
 # No bytes have it, so storage writes nothing, whatever it thinks of the signature.
 WRONG_SHA256: Final = base64.b64encode(bytes(32)).decode()
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -96,9 +94,9 @@ class Ground:
             method, address.bucket, address.key, now=now, expires_seconds=_URL_SECONDS, headers=headers
         )
 
-    def upload_url(self, address: ObjectAddress) -> str:
+    def upload_url(self, address: ObjectAddress, headers: Mapping[str, str] = SIGNED) -> str:
         """As a client gets it."""
-        return self.url(self.settings.uploader, "PUT", address, SIGNED)
+        return self.url(self.settings.uploader, "PUT", address, headers)
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str] = _NONE, body: bytes | None = None
@@ -125,6 +123,10 @@ class Ground:
         if self._under_way:
             await asyncio.wait(self._under_way)
         await self.worker.remove(self._taken)
+
+
+def without(headers: Mapping[str, str], name: str) -> dict[str, str]:
+    return {other: value for other, value in headers.items() if other != name}
 
 
 @contextlib.asynccontextmanager

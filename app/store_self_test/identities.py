@@ -17,7 +17,7 @@ _ADVICE = "Run `media provision`: it leaves each identity with its policy of min
 _WRONG_CHECKSUM = {"x-amz-checksum-sha256": WRONG_SHA256}
 
 
-async def identities(ground: Ground, landed: ObjectAddress, served: ObjectAddress) -> list[Finding]:
+async def check(ground: Ground, landed: ObjectAddress, served: ObjectAddress) -> list[Finding]:
     """What uploader and downloader may do to two objects, to the buckets, and to where they must not write."""
     uploader, downloader = ground.settings.uploader, ground.settings.downloader
     mine, elsewhere = (landed, served), (ground.copy_key(), ground.invoice_key())

@@ -15,7 +15,7 @@ from app.store_self_test.ground import BODY, SIGNED, Ground
 _PATIENCE_SECONDS: Final = 6.0
 
 
-async def notifications(ground: Ground, *, both: bool) -> Finding:
+async def check(ground: Ground, *, both: bool) -> Finding:
     """Listens beside the workers, and takes nothing away from them."""
     wanted = len(NOTIFICATION_TARGETS) if both else 1
     try:

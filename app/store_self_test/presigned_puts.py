@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from app.media import ObjectAddress
 from app.object_store import StoredObject
 from app.store_self_test.finding import Finding, failed, passed
-from app.store_self_test.ground import BODY, SIGNED, Ground
+from app.store_self_test.ground import BODY, SIGNED, Ground, without
 
 _ADVICE = "Find out what answers at MINIO_PUBLIC_URL: S3 storage refuses what its signature does not cover."
 
 
-async def presigned_puts(ground: Ground, landed: ObjectAddress) -> list[Finding]:
+async def check(ground: Ground, landed: ObjectAddress) -> list[Finding]:
     """Leaves an upload at `landed`. Where an honest PUT is refused, refusals mean nothing, and that is all it says."""
     honest = await ground.send("PUT", ground.upload_url(landed), SIGNED, BODY)
     if not (honest.is_success and await _holds(ground, landed)):
@@ -18,36 +18,37 @@ async def presigned_puts(ground: Ground, landed: ObjectAddress) -> list[Finding]
         advice = "Run `media provision`; check MINIO_PUBLIC_URL, MINIO_REGION and MINIO_UPLOAD_ACCESS_KEY."
         return [failed("presigned PUT", says, advice)]
     longer, other = BODY + b".", BODY[::-1]
+    unhashed = without(SIGNED, "x-amz-checksum-sha256")  # which alone would refuse another length
     return [
         passed("presigned PUT", "an upload as it was signed is taken"),
-        await _refuses(ground, "signed length", "another length", {"content-length": str(len(longer))}, longer),
-        await _refuses(ground, "signed type", "another type", {"content-type": "text/html"}),
-        await _refuses(ground, "signed checksum", "another body", {}, other),
-        await _is_write_once(ground, landed, other),
+        await _refuses(ground, "length", unhashed, unhashed | {"content-length": str(len(longer))}, longer),
+        await _refuses(ground, "type", unhashed, unhashed | {"content-type": "text/html"}, BODY),
+        await _refuses(ground, "checksum", SIGNED, SIGNED, other),
+        await _is_write_once(ground, landed, unhashed, other),
     ]
 
 
 async def _refuses(
-    ground: Ground, part: str, what: str, changed: Mapping[str, str | None], body: bytes = BODY
+    ground: Ground, what: str, signed: Mapping[str, str], sent: Mapping[str, str], body: bytes
 ) -> Finding:
-    address = ground.upload_key()
-    headers = {name: value for name, value in {**SIGNED, **changed}.items() if value is not None}
-    answer = await ground.send("PUT", ground.upload_url(address), headers, body)
-    if answer.is_success or await ground.worker.look(address, 1) is not None:
-        return failed(part, f"{what} than was signed is taken", _ADVICE)
-    return passed(part, f"{what} than was signed is refused")
+    if await _is_taken(ground, signed, sent, body):
+        return failed(f"signed {what}", f"an upload with another {what} than was signed is taken", _ADVICE)
+    return passed(f"signed {what}", f"an upload with another {what} than was signed is refused")
 
 
-async def _is_write_once(ground: Ground, landed: ObjectAddress, other: bytes) -> Finding:
-    """A URL that is used again must not replace what was checked, with its if-none-match or without."""
-    once = {name: value for name, value in SIGNED.items() if name != "x-amz-checksum-sha256"}
-    url = ground.url(ground.settings.uploader, "PUT", landed, once)
-    await ground.send("PUT", url, once, other)
+async def _is_write_once(ground: Ground, landed: ObjectAddress, signed: Mapping[str, str], other: bytes) -> Finding:
+    """A URL that is used again must not replace what was checked, neither with its if-none-match nor without."""
+    await ground.send("PUT", ground.upload_url(landed, signed), signed, other)
     replaced = not await _holds(ground, landed)
-    left_out = await _refuses(ground, "write once", "without if-none-match, other", {"if-none-match": None})
-    if replaced or not left_out.ok:
+    if replaced or await _is_taken(ground, signed, without(signed, "if-none-match"), BODY):
         return failed("write once", "a URL that is used again replaces the upload", _ADVICE)
     return passed("write once", "a URL that is used again changes nothing (if-none-match)")
+
+
+async def _is_taken(ground: Ground, signed: Mapping[str, str], sent: Mapping[str, str], body: bytes) -> bool:
+    address = ground.upload_key()
+    answer = await ground.send("PUT", ground.upload_url(address, signed), sent, body)
+    return answer.is_success or await ground.worker.look(address, 1) is not None
 
 
 async def _holds(ground: Ground, address: ObjectAddress) -> bool:

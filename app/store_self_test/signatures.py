@@ -26,7 +26,7 @@ _FORGED_ETAG: Final = "0" * 32
 _PATCH: Final = "Use a patched storage (silo), put deploy/edge before it"
 
 
-async def signatures(ground: Ground) -> list[Finding]:
+async def check(ground: Ground) -> list[Finding]:
     """Writes that are not signed, in both ways of sending a body, and headers that only storage nodes may send."""
     return [await _plain(ground), await _in_pieces(ground), await _node_headers(ground)]
 
