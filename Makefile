@@ -4,10 +4,10 @@ UV := .venv/bin/uv
 RUN := .venv/bin/
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock bench clean
+.PHONY: help install system-packages run test check format lock bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.installed: pyproject.toml uv.lock
 	@test -x $(UV) || (echo "installing: virtual environment" && python3 -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION))
@@ -16,6 +16,9 @@ help: ## list the targets
 	@touch $@
 
 install: .venv/.installed ## the virtual environment, from uv.lock
+
+system-packages: ## HAProxy, clamd and curl from Debian, for `--edge` and the tests that need them; with apt-get, as root
+	@exec .ci/system-packages
 
 run: install ## the whole service on real parts; ARGS="--port 8080 --quarantine …"
 	@exec $(RUN)media run $(ARGS)

@@ -1,10 +1,12 @@
-"""The streams of NATS JetStream that the service needs: created, set right, found missing."""
+"""The streams of NATS JetStream that the service needs: created, set right, found missing; and a subject overheard."""
 
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
 import nats
+from nats.aio.client import Client
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
@@ -42,8 +44,29 @@ async def missing_streams(bus: Bus) -> list[str]:
 
 
 @contextlib.asynccontextmanager
+async def overhearing(bus: Bus, subject: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    """What is published on a subject from now on, heard beside all consumers. Raises BusUnavailable."""
+    async with _connected(bus) as client:
+        subscription = await client.subscribe(subject)
+        await client.flush(timeout=5)  # NATS knows of it now
+        yield _payloads(subscription)
+
+
+async def _payloads(subscription: Subscription) -> AsyncIterator[bytes]:
+    while True:
+        yield (await subscription.next_msg(timeout=None)).data
+
+
+@contextlib.asynccontextmanager
 async def _asking(bus: Bus) -> AsyncIterator[JetStreamContext]:
-    """A connection for a few questions, which fails at once where NATS is away."""
+    """For a few questions to JetStream. Raises BusUnavailable."""
+    async with _connected(bus) as client:
+        yield client.jetstream(timeout=5)
+
+
+@contextlib.asynccontextmanager
+async def _connected(bus: Bus) -> AsyncIterator[Client]:
+    """A connection for a short while, which fails at once where NATS is away. Raises BusUnavailable."""
     try:
         client = await nats.connect(
             bus.url,
@@ -55,7 +78,7 @@ async def _asking(bus: Bus) -> AsyncIterator[JetStreamContext]:
             error_cb=log_error,
         )
         try:
-            yield client.jetstream(timeout=5)
+            yield client
         finally:
             await client.close()
     except (NatsError, APIError, OSError, TimeoutError) as error:

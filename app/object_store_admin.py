@@ -2,6 +2,7 @@
 
 Doing it again changes nothing, except what was changed by others: each identity ends with exactly its one policy of
 minio-policies/. Policies are named after the media bucket (`media-uploader`), so that deployments can share a MinIO.
+CORS alone is the whole server's: deployments that share one name the same CORS_ALLOWED_ORIGINS.
 """
 
 import json
@@ -28,12 +29,15 @@ NOTIFIED_PREFIX: Final = "uploads/"
 # As a MinIO without MINIO_SITE_REGION names its NATS targets `FAST` and `DURABLE`.
 NOTIFICATION_TARGETS: Final = ("arn:minio:sqs::FAST:nats", "arn:minio:sqs::DURABLE:nats")
 
+# MinIO takes an empty list for "*", which answers any page as if it were meant. This name never resolves (RFC 6761).
+_NO_ORIGIN: Final = ("https://nobody.invalid",)
+
 _POLICIES: Final = Path(__file__).parent.parent / "minio-policies"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 
 
 async def provision_storage(settings: ProvisionSettings) -> None:
-    """Make buckets, identities and notifications as `settings` say.
+    """Make buckets, identities, notifications and CORS as `settings` say.
 
     Raises StorageUnavailable if MinIO does not answer, S3Error or MinioAdminException if it refuses.
     """
@@ -52,6 +56,7 @@ async def provision_storage(settings: ProvisionSettings) -> None:
             await _keep_versions(store, storage)
             await _make_identities(admin, settings)
             await _announce_uploads(store, storage.bucket_incoming)
+            await _let_pages_call(admin, settings.cors_allowed_origins)
     except (aiohttp.ClientConnectionError, TimeoutError) as error:
         raise StorageUnavailable from error
 
@@ -103,6 +108,11 @@ async def _announce_uploads(store: Minio, bucket: str) -> None:
         for target in NOTIFICATION_TARGETS
     ]
     await store.set_bucket_notification(bucket, NotificationConfig(queue_config_list=queues))
+
+
+async def _let_pages_call(admin: MinioAdmin, origins: tuple[str, ...]) -> None:
+    """For the whole server, at once: MinIO has no CORS of a bucket's own."""
+    await admin.config_set("api", {"cors_allow_origin": ",".join(origins or _NO_ORIGIN)})
 
 
 async def refusal_of(storage: Storage, identity: Identity, bucket: str) -> str | None:

@@ -19,6 +19,7 @@ from app.api.app import create_app
 from app.config import api_settings, worker_settings
 from app.events import NOTIFICATION_STREAM
 from app.worker import open_worker
+from tests.edge import running_edge
 from tests.stack import MODES, TEMPLATE, announced_stack, database_named, running_stack
 
 _running = contextlib.ExitStack()
@@ -55,6 +56,13 @@ def failures():
 @pytest.fixture(scope="session")
 def stack():
     return announced_stack()
+
+
+@pytest.fixture(scope="session")
+def edge(stack):
+    """Where clients reach storage through HAProxy, and its log."""
+    with running_edge(stack.minio_endpoint) as running:
+        yield running
 
 
 @pytest.fixture(params=list(MODES))

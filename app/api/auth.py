@@ -204,7 +204,7 @@ class Callers:
         return principal
 
     async def principal_on_bus(self, authorization: str) -> Principal:
-        """Of a message's header. Raises like `principal`; the bus has no addresses, and lets nobody in without a password."""
+        """Of a message's header. Raises like `principal`. The bus has no addresses, and lets only services in."""
         principal = await self._tokens.principal(bearer_token(authorization))
         self._rate.admit(principal.id)
         return principal

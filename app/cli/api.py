@@ -7,8 +7,12 @@ import click
 import uvicorn
 
 from app.api.app import create_app
+<<<<<<< HEAD
 from app.api.bounded_http import server_options
 from app.config import api_settings
+=======
+from app.config import ApiSettings, api_settings
+>>>>>>> f81a9c2912e2da17b359003a05c1fbbe592c2269
 from app.telemetry import configure_logs
 
 
@@ -28,8 +32,16 @@ def api(host: str, port: int, fd: int | None) -> None:
         timeout_graceful_shutdown=8,
         **server_options(settings.trusted_proxies),
     )
+    server = _server(config, settings)
     # Not uvicorn's own `fd`: it takes the socket for a unix one, so TCP_NODELAY stays off, and each answer waits 40 ms.
-    server = uvicorn.Server(config)
     server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
     if not server.started:
         sys.exit(1)
+
+
+def _server(config: uvicorn.Config, settings: ApiSettings) -> uvicorn.Server:
+    if settings.store_self_test == "off":
+        return uvicorn.Server(config)
+    from app.cli.store_check import checking_server  # noqa: PLC0415  its imports take a quarter of a second
+
+    return checking_server(config, settings)

@@ -1,10 +1,10 @@
 """`media doctor`: what keeps the service from working, and what to do about it."""
 
-import asyncio
 from pathlib import Path
 
 import click
 
+from app.cli.tidily import run_tidily
 from app.config import ApiSettings, api_settings, environment
 from app.doctor import examine
 from app.local.attached import attached_environment
@@ -19,20 +19,21 @@ from app.telemetry import configure_logs
     type=click.Path(path_type=Path, file_okay=False),
     help="The local stack to examine, where the environment has no settings.",
 )
-def doctor(data_dir: Path) -> None:
+@click.option("--strict", is_flag=True, help="Prove what storage does too: writes a few objects, and removes them.")
+def doctor(*, data_dir: Path, strict: bool) -> None:
     """Examine every outside part. Exits with 1 if something must be done."""
     configure_logs("ERROR", process="doctor")
     found = environment()
     settings = api_settings(found if "DATABASE_URL" in found else attached_environment(data_dir, found))
-    if not asyncio.run(_report(settings)):
+    if not run_tidily(_report(settings, strict=strict)):
         raise SystemExit(1)
 
 
-async def _report(settings: ApiSettings) -> bool:
+async def _report(settings: ApiSettings, *, strict: bool) -> bool:
     healthy = True
-    async for finding in examine(settings):
+    async for finding in examine(settings, strict=strict):
         healthy &= finding.ok
-        click.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.part}: {finding.says}")
+        click.echo(f"{finding.verdict}  {finding.part}: {finding.says}")
         if finding.advice:
             click.echo(f"      → {finding.advice}")
     return healthy

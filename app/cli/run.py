@@ -17,6 +17,7 @@ _PROCESSES = click.IntRange(1, 64)
 
 @click.command()
 @click.option("--port", default=8000, show_default=True, type=_PORT, help="Of the API. A port of 0 is any free one.")
+@click.option("--edge-port", default=9001, show_default=True, type=_PORT, help="Of the edge, where there is one.")
 @click.option("--minio-port", default=9000, show_default=True, type=_PORT)
 @click.option("--nats-port", default=4222, show_default=True, type=_PORT)
 @click.option("--postgres-port", default=5433, show_default=True, type=_PORT)
@@ -34,9 +35,15 @@ _PROCESSES = click.IntRange(1, 64)
     default=False,
     help="Uploads land in a bucket of their own and are copied, or are served from where they land (default).",
 )
+@click.option(
+    "--edge",
+    is_flag=True,
+    help="Clients reach storage through HAProxy, which refuses what MinIO should. It must be installed.",
+)
 def run(
     *,
     port: int,
+    edge_port: int,
     minio_port: int,
     nats_port: int,
     postgres_port: int,
@@ -44,6 +51,7 @@ def run(
     api_processes: int,
     worker_processes: int,
     quarantine: bool,
+    edge: bool,
 ) -> None:
     """Run the whole service on this machine until Ctrl-C.
 
@@ -53,10 +61,11 @@ def run(
     configure_logs("WARNING", process="run")  # what a person needs is said in sentences
     plan = Plan(
         data_dir=data_dir,
-        ports=Ports(api=port, minio=minio_port, nats=nats_port, postgres=postgres_port),
+        ports=Ports(api=port, edge=edge_port if edge else 0, minio=minio_port, nats=nats_port, postgres=postgres_port),
         buckets=QUARANTINE if quarantine else IN_PLACE,
         api_processes=api_processes,
         worker_processes=worker_processes,
+        edge=edge,
     )
     try:
         run_stack(plan, _say, _warn)

@@ -21,5 +21,7 @@ def attached_environment(data_dir: Path, inherited: Mapping[str, str]) -> dict[s
         nats_url=stack.nats_url,
         minio_endpoint=stack.minio_url.removeprefix("http://"),
         api_url=stack.api_url,
+        edge_url=stack.edge_url,
     )
+    inherited = {**inherited, "CORS_ALLOWED_ORIGINS": stack.cors_allowed_origins}
     return service_environment(inherited, addresses, load_secrets(data_dir / "secrets.json"), Buckets(**stack.buckets))

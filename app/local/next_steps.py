@@ -8,24 +8,16 @@ from pathlib import Path
 from app.local.data_folder import DataFolder
 from app.local.stack_file import StackFile
 
-_MODES = {
-    "in place": (
-        "in place: what was PUT is what is served, in the version that was checked. Community MinIO takes unsigned "
-        "writes from those who know an access key id (CVE-2026-41145): they change nothing that is served, and fine "
-        "here, as only this machine reaches it. --quarantine gives clients no way to write where files are served from."
-    ),
-    "quarantine": "quarantine: uploads land in a bucket of their own, are copied and checked. Safe on any store.",
-}
 
-
-def next_steps(stack: StackFile, folder: DataFolder) -> str:
+def next_steps(stack: StackFile, folder: DataFolder, verdict: str) -> str:
+    """`verdict` is the line of `store_verdict`."""
     tokens = "\n".join(f"  export {name.upper()}_TOKEN={token}" for name, token in stack.tokens.items())
     return f"""
 The media service answers.
 
   API    {stack.api_url}
   docs   {stack.api_url}/docs
-  mode   {_MODES[stack.mode]}
+  mode   {verdict}
   more   {folder.stack_file} has all addresses and process ids; logs are in {folder.path / "logs"}
 
 Bearer tokens, good for a month; `media token --help` makes others:

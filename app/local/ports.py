@@ -18,6 +18,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """0 means any free one."""
 
     api: int = 0
+    edge: int = 0
     minio: int = 0
     nats: int = 0
     postgres: int = 0
@@ -25,7 +26,13 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 
 def choose_ports(wanted: Ports) -> Ports:
     """The same ports with every 0 replaced. Raises CannotStart naming every port that is taken, and its option."""
-    options = {"api": "--port", "minio": "--minio-port", "nats": "--nats-port", "postgres": "--postgres-port"}
+    options = {
+        "api": "--port",
+        "edge": "--edge-port",
+        "minio": "--minio-port",
+        "nats": "--nats-port",
+        "postgres": "--postgres-port",
+    }
     given = {part: int(getattr(wanted, part)) for part in options}
     taken = [part for part, port in given.items() if port and not _is_free(port)]
     if taken:

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from app.local.ports import LOOPBACK
 from app.local.stack_secrets import StackSecrets
 
 JWT_AUDIENCE: Final = "media"
@@ -22,6 +23,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str
     minio_endpoint: str
     api_url: str
+    edge_url: str | None = None  # where clients reach storage, if that is not storage itself
 
 
 class Buckets(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +48,11 @@ def service_environment(
     """For API and workers: all but the storage's root identity."""
     kept = {name: value for name, value in inherited.items() if name not in _CONTRADICTING}
     return {
+        # Unless told otherwise: `media run` tests the store itself, once, and the API's own pages may call it.
+        "STORE_SELF_TEST": "off",
+        "CORS_ALLOWED_ORIGINS": own_origins(addresses.api_url),
         **kept,
+        **({"MINIO_PUBLIC_URL": addresses.edge_url} if addresses.edge_url else {}),
         "DATABASE_URL": addresses.database_url,
         "NATS_URL": addresses.nats_url,
         "MEDIA_PUBLIC_URL": addresses.api_url,
@@ -67,6 +73,11 @@ def service_environment(
         "JWT_ISSUER": JWT_ISSUER,
         "PUBLIC_TOKEN_SECRET": secrets.public_token_secret,
     }
+
+
+def own_origins(api_url: str) -> str:
+    """The API's address as pages know it: by number and by name."""
+    return ",".join(dict.fromkeys((api_url, api_url.replace(f"//{LOOPBACK}:", "//localhost:"))))
 
 
 def provision_environment(service: Mapping[str, str], secrets: StackSecrets) -> dict[str, str]:

@@ -17,6 +17,7 @@ class Pids(msgspec.Struct, frozen=True, kw_only=True):
     minio: int
     nats: int
     postgres: int
+    edge: int | None = None
 
 
 class StackFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,8 @@ class StackFile(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     buckets: dict[str, str]
     minio_root: Identity
+    edge_url: str | None = None
+    cors_allowed_origins: str = ""
 
     def __repr__(self) -> str:
         return f"StackFile({self.api_url!r})"

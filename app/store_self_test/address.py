@@ -1,0 +1,90 @@
+"""Storage as clients reach it: that it answers, its clock, and which pages may call it (CORS)."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import httpx
+
+from app.config import ApiSettings
+from app.media import COPIES_PREFIX
+from app.presign import Signer
+from app.store_self_test.finding import Finding, failed, passed
+
+_SKEW_SECONDS: Final = 5
+_TIMEOUT_SECONDS: Final = 5
+_FOREIGN: Final = ("https://not-configured.invalid", "null")
+_ALLOWS: Final = "access-control-allow-origin"
+_PREFLIGHT: Final = {
+    "access-control-request-method": "PUT",
+    "access-control-request-headers": "content-type,if-none-match,x-amz-checksum-sha256",
+}
+
+
+async def public_address(settings: ApiSettings) -> list[Finding]:
+    """Its clock and its CORS, or why nothing can be said of them."""
+    try:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
+            answer = await client.get(_download_url(settings))
+            if answer.is_server_error:
+                return [_unreachable(f"HTTP {answer.status_code}")]
+            return [_clock(answer), await _cors(client, settings)]
+    except httpx.TransportError as error:
+        return [_unreachable(type(error).__name__)]
+
+
+def _unreachable(reason: str) -> Finding:
+    return failed("storage address", f"unreachable ({reason})", "Start storage; check MINIO_PUBLIC_URL.")
+
+
+def _clock(answer: httpx.Response) -> Finding:
+    """Signatures are dated: an hour off, and storage refuses all of them."""
+    try:
+        skew = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
+    except (KeyError, ValueError):
+        return failed("storage address", "answers without a date", "MINIO_PUBLIC_URL is no S3 storage.")
+    if abs(skew) > _SKEW_SECONDS:
+        return failed("clock", f"storage's clock is {skew:+.0f} s off", "Run NTP on both machines.")
+    return passed("storage address", "reachable, clocks agree")
+
+
+async def _cors(client: httpx.AsyncClient, settings: ApiSettings) -> Finding:
+    """A foreign page must not read what a URL gives, nor write with it; a configured one can do both."""
+    configured = settings.cors_allowed_origins
+    foreign = [*_FOREIGN, *(f"{origin}.invalid" for origin in configured)]
+    if let_in := [origin for origin in foreign if any(await _allowed(client, settings, origin))]:
+        says = f"pages of any origin may call storage: {let_in[0]} is none of CORS_ALLOWED_ORIGINS"
+        advice = "Run `media provision`, and unset MINIO_API_CORS_ALLOW_ORIGIN where storage runs: it would win."
+        return failed("CORS", says, advice)
+    if left_out := [origin for origin in configured if await _allowed(client, settings, origin) != {origin}]:
+        says = f"pages of {', '.join(left_out)} can't call storage"
+        return failed("CORS", says, "Run `media provision` with the same CORS_ALLOWED_ORIGINS.")
+    return passed("CORS", f"only pages of {_listed(configured)} may call storage")
+
+
+async def _allowed(client: httpx.AsyncClient, settings: ApiSettings, origin: str) -> set[str]:
+    """Whom storage names as allowed, when asked for a download and when asked whether an upload may be sent."""
+    url = _download_url(settings)
+    answers = [
+        await client.get(url, headers={"origin": origin}),
+        await client.options(url, headers={"origin": origin, **_PREFLIGHT}),
+    ]
+    return {answer.headers.get(_ALLOWS, "") for answer in answers}
+
+
+def _listed(origins: Iterable[str]) -> str:
+    return ", ".join(origins) or "no origin"
+
+
+def _download_url(settings: ApiSettings) -> str:
+    """Of nothing. An edge lets only signed requests through."""
+    signer = Signer(
+        base_url=settings.storage_public_url,
+        region=settings.storage.region,
+        access_key=settings.downloader.access_key,
+        secret_key=settings.downloader.secret_key,
+    )
+    key = f"{COPIES_PREFIX}self-test"
+    return signer.presign("GET", settings.storage.bucket_media, key, now=datetime.now(UTC), expires_seconds=60)
