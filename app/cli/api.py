@@ -7,12 +7,8 @@ import click
 import uvicorn
 
 from app.api.app import create_app
-<<<<<<< HEAD
 from app.api.bounded_http import server_options
-from app.config import api_settings
-=======
 from app.config import ApiSettings, api_settings
->>>>>>> f81a9c2912e2da17b359003a05c1fbbe592c2269
 from app.telemetry import configure_logs
 
 
