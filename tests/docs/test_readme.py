@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from app import events
+from app.access import Action, Standing, verdict
 from app.api.app import create_app
 from app.api.problems import STATUS
 from app.config import VARIABLES, api_settings
@@ -75,12 +76,20 @@ def test_the_table_of_refusals_is_the_code():
     ]
 
 
+def test_the_table_of_access_is_the_code_row_by_row():
+    told = [row[1:] for row in table("Access", "Who")]
+    assert [row[0] for row in table("Access", "Who")] == [str(standing) for standing in Standing]
+    assert told == [[str(verdict(standing, action)) for action in Action] for standing in Standing]
+    (head,) = [line for line in README.splitlines() if line.startswith("| Who |")]
+    assert [cell.strip() for cell in head.strip("|").split("|")][1:] == [str(action) for action in Action]
+
+
 def test_the_table_of_calls_is_the_api():
     schema = create_app(
         api_settings(announced_stack().environment("in place", "postgresql://nowhere/x"))
     ).openapi_schema.to_schema()
     offered = {f"{method.upper()} {path}" for path, item in schema["paths"].items() for method in item}
-    told = re.findall(r"`(?:(GET|POST|DELETE) )?(/[^`?]*)`", "\n".join(row[0] for row in table("The API", "Call")))
+    told = re.findall(r"`(?:(GET|POST|PATCH|DELETE) )?(/[^`?]*)`", "\n".join(row[0] for row in table("The API", "Call")))
     assert {f"{method or 'GET'} {path}" for method, path in told} == offered
 
 
