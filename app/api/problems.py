@@ -14,6 +14,7 @@ from litestar.exceptions import (
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE, HTTP_500_INTERNAL_SERVER_ERROR
 
+from app.api.rate_headers import rate_headers
 from app.errors import (
     BodyTooLarge,
     BusUnavailable,
@@ -142,6 +143,8 @@ def refused(request: AnyRequest, refusal: Refusal) -> Response[Problem]:
     response = _response(problem)
     if isinstance(refusal, TooMany):
         response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+    if isinstance(refusal, UploadRateExceeded):
+        response.headers.update(rate_headers(refusal.limit, 0, refusal.retry_after_seconds))
     return response
 
 

@@ -11,6 +11,7 @@ from litestar.status_codes import HTTP_200_OK
 from app.access import Action, Context, check, check_upload, sight_of
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
+from app.api.rate_headers import rate_headers
 from app.api.strict_json import json_only
 from app.api.views import MediaView, UploadView, etag, view_media, view_upload
 from app.config import UserLimits
@@ -33,7 +34,7 @@ from app.errors import (
 from app.flow.finalize_upload import Outcome, finalize_upload
 from app.flow.find_media import find_media
 from app.flow.purge_objects import purge_media
-from app.flow.request_upload import UploadRequest, UploadsLeft, request_upload
+from app.flow.request_upload import UploadRequest, request_upload
 from app.media import Status
 from app.telemetry import traceparent
 
@@ -81,7 +82,9 @@ class Uploads(Controller):
             database=parts.database,
             signer=parts.upload_signer,
         )
-        return Response(view_upload(requested, parts), headers=_rate_headers(requested.uploads_left))
+        left = requested.uploads_left
+        headers = rate_headers(left.limit, left.left, left.reset_seconds) if left else {}
+        return Response(view_upload(requested, parts), headers=headers)
 
     @post("/{media_id:str}/complete", operation_id="completeUpload", status_code=HTTP_200_OK, responses=_COMPLETE)
     async def complete(
@@ -106,13 +109,3 @@ class Uploads(Controller):
             await purge_media(media_id, database=parts.database, object_store=parts.object_store)
             media = await find_media(media_id, sight=sight, database=parts.database)
         return Response(view_media(media, parts), headers={"ETag": etag(media)})
-
-
-def _rate_headers(left: UploadsLeft | None) -> dict[str, str]:
-    """What is left of the rate: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/."""
-    if left is None:
-        return {}
-    return {
-        "RateLimit-Policy": f'"uploads";q={left.limit};w=60',
-        "RateLimit": f'"uploads";r={left.left};t={left.reset_seconds}',
-    }

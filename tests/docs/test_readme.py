@@ -89,7 +89,9 @@ def test_the_table_of_calls_is_the_api():
         api_settings(announced_stack().environment("in place", "postgresql://nowhere/x"))
     ).openapi_schema.to_schema()
     offered = {f"{method.upper()} {path}" for path, item in schema["paths"].items() for method in item}
-    told = re.findall(r"`(?:(GET|POST|PATCH|DELETE) )?(/[^`?]*)`", "\n".join(row[0] for row in table("The API", "Call")))
+    told = re.findall(
+        r"`(?:(GET|POST|PATCH|DELETE) )?(/[^`?]*)`", "\n".join(row[0] for row in table("The API", "Call"))
+    )
     assert {f"{method or 'GET'} {path}" for method, path in told} == offered
 
 
