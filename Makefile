@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin/
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages run test check format lock bench clean
+.PHONY: help install system-packages run test check format lock mutants bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: install ## rewrite the code in the house format
 
 lock: install ## take newer packages into uv.lock
 	$(UV) lock --upgrade
+
+mutants: install ## take each defence away, one at a time, and see an attack test fail
+	$(RUN)python -m tests.mutants
 
 bench: install ## how fast it is, side by side
 	$(RUN)python -m tests.bench

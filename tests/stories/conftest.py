@@ -12,8 +12,10 @@ from miniopy_async.api import Minio
 
 from tests.stories.announcements import Events, Notifications
 from tests.stories.running import media_run
+from tests.stories.secrecy import leaks
+from tests.stories.verbs import KINDS, sample
 
-_ROOM = {"MAX_FILE_SIZE_MB": "20", "UPLOAD_RATE_PER_MINUTE": "0"}  # all stories share one user
+_ROOM = {"MAX_FILE_SIZE_MB": "20", "UPLOAD_RATE_PER_MINUTE": "0", "LOG_LEVEL": "DEBUG"}  # all stories share one user
 
 
 @pytest.fixture(
@@ -32,6 +34,7 @@ def running(mode):
     with media_run(mode, **_ROOM) as running:
         assert running.stack["mode"] == mode
         yield running
+        assert leaks(running.data_dir, [sample(kind).name for kind in KINDS]) == []
 
 
 @pytest.fixture
