@@ -33,6 +33,8 @@ _UNREACHABLE: Final = (
     asyncpg.InvalidPasswordError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,  # another transaction goes first
 )
 
 log = structlog.get_logger()

@@ -96,13 +96,16 @@ class EventBus:
         service = await add_service(self._client, name=name, version="1.0.0")
 
         async def respond(request: Request) -> None:
-            try:
-                await request.respond(await answer(request.data, request.headers or {}))
-            except Refusal as refusal:
-                await request.respond_error(refusal.code, str(refusal))
-            except Exception:
-                log.exception("request.failed", subject=subject)
-                await request.respond_error("internal_error", "Something went wrong here. It is logged.")
+            with contextlib.suppress(NatsError, ValueError):  # nobody waits for the answer any more, or ever did
+                try:
+                    answered = await answer(request.data, request.headers or {})
+                except Refusal as refusal:
+                    await request.respond_error(refusal.code, str(refusal))
+                except Exception:
+                    log.exception("request.failed", subject=subject)
+                    await request.respond_error("internal_error", "Something went wrong here. It is logged.")
+                else:
+                    await request.respond(answered)
 
         await service.add_endpoint(name=name, subject=subject, handler=respond)
 
@@ -220,13 +223,14 @@ class EventBus:
 
 def _parked(message: RawStreamMsg) -> ParkedMessage:
     headers = message.headers or {}
+    deliveries = headers.get("Media-Deliveries", "")
     assert message.time is not None
     return ParkedMessage(
         sequence=int(message.seq or 0),
         parked_at=message.time,
         subject=headers.get("Media-Subject", ""),
         reason=headers.get("Media-Reason", ""),
-        deliveries=int(headers.get("Media-Deliveries", "0")),
+        deliveries=int(deliveries) if deliveries.isdecimal() else 0,
         payload=(message.data or b"")[:_LONGEST_SHOWN].decode(errors="replace"),
     )
 

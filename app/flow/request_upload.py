@@ -117,9 +117,13 @@ async def request_upload(
         limits.quota_bytes,
         by.kind,
     )
-    while (row := await database.one(_sql["insert_pending"], *arguments)) is None:
-        # Refused; or a limit has room again, or another try with this Idempotency-Key has just made it: once more.
+    row = await database.one(_sql["insert_pending"], *arguments)
+    if row is None:
         await _refuse(request.file_size, by, limits, database)
+        # A limit has room again by now, or another try with this Idempotency-Key has just made its row.
+        row = await database.one(_sql["insert_pending"], *arguments)
+    if row is None:
+        raise UploadRateExceeded(limits.uploads_per_minute, 1)
     if row["request_hash"] != request_hash:
         raise IdempotencyKeyReused
     requested = media_object(row)

@@ -38,7 +38,9 @@ def _killed(mutant: Mutant) -> bool:
         command = [sys.executable, "-m", "pytest", mutant.test, "-q", "-x", "-n0", "-p", "no:cacheprovider"]
         ran = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)
     killed = ran.returncode == _TESTS_FAILED
-    print(f"{'missed' if killed else 'SURVIVED'}  {time.monotonic() - began:4.0f} s  {mutant.file}: {mutant.old.strip()}")
+    print(
+        f"{'missed' if killed else 'SURVIVED'}  {time.monotonic() - began:4.0f} s  {mutant.file}: {mutant.old.strip()}"
+    )
     if not killed:
         print(ran.stdout[-2_000:], ran.stderr[-2_000:])
     return killed
