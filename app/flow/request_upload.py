@@ -15,6 +15,7 @@ from app.config import UploadPolicy, UserLimits
 from app.content import file_type_of
 from app.database import Database, Row, media_object, queries
 from app.errors import (
+    DatabaseUnavailable,
     IdempotencyKeyReused,
     InvalidRequest,
     QuotaExceeded,
@@ -123,7 +124,7 @@ async def request_upload(
         # A limit has room again by now, or another try with this Idempotency-Key has just made its row.
         row = await database.one(_sql["insert_pending"], *arguments)
     if row is None:
-        raise UploadRateExceeded(limits.uploads_per_minute, 1)
+        raise DatabaseUnavailable
     if row["request_hash"] != request_hash:
         raise IdempotencyKeyReused
     requested = media_object(row)

@@ -8,7 +8,11 @@ import asyncio
 import json
 import re
 import time
+import uuid
+from functools import partial
 from urllib.parse import urlsplit
+
+import jwt
 
 _CONNECTIONS = 16
 _WARM_UP_SECONDS = 1.0
@@ -19,11 +23,10 @@ _CREATED = b"HTTP/1.1 201 "
 
 async def requests_per_second(stack: dict) -> float:
     host, port = urlsplit(stack["api_url"]).hostname, urlsplit(stack["api_url"]).port
-    request = _request(f"{host}:{port}", stack["tokens"]["user"])
+    requests = [_request(f"{host}:{port}", _token(stack)) for _ in range(_CONNECTIONS)]
     loop, answers = asyncio.get_running_loop(), _Answers()
     connections = [
-        (await loop.create_connection(lambda: _Connection(request, answers), host, port))[0]
-        for _ in range(_CONNECTIONS)
+        (await loop.create_connection(partial(_Connection, request, answers), host, port))[0] for request in requests
     ]
     await asyncio.sleep(_WARM_UP_SECONDS)
     began, before = time.perf_counter(), answers.count
@@ -66,6 +69,13 @@ class _Connection(asyncio.Protocol):
         self._answers.count += 1
         self._received = b""
         self._transport.write(self._request)
+
+
+def _token(stack: dict) -> str:
+    """Of a user of its own: uploads of one user wait for each other."""
+    now = int(time.time())
+    claims = {"sub": str(uuid.uuid4()), "iat": now, "exp": now + 600, "aud": "media", "iss": "local-stack"}
+    return jwt.encode(claims, stack["jwt_secret"], algorithm="HS256")
 
 
 def _request(host: str, token: str) -> bytes:
