@@ -48,7 +48,7 @@ async def administrator(stack):
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def own_minio():
     """A storage that nobody provisioned."""
     with tempfile.TemporaryDirectory(prefix="media-own-") as folder, run_parts(Path(folder) / "data") as parts:

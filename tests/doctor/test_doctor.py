@@ -12,7 +12,7 @@ from app.local.child import stop
 from app.local.data_folder import open_data_folder
 from app.local.nats_server import nats_server, nats_url, wait_for_nats
 from app.local.ports import Ports, choose_ports
-from app.local.settings import provision_environment
+from app.local.settings import IN_PLACE, Addresses, provision_environment, service_environment
 from app.local.stack_secrets import load_or_make_secrets
 from app.object_store_admin import provision_storage
 
@@ -91,9 +91,24 @@ async def test_a_clock_that_is_off_is_told(environment, monkeypatch):
     assert list(await complaints(environment)) == ["clock"]
 
 
-async def test_pages_that_nobody_configured_are_told(environment, own_minio):
-    told = environment | {"MINIO_PUBLIC_URL": f"http://{own_minio.minio_endpoint}"}
-    assert (await complaints(told))["CORS"].startswith("pages of any origin may call storage")
+async def test_provisioning_lets_configured_pages_call_storage_and_no_others(own_minio, storage):
+    """Its default answers any page as if it were meant, and "no origin" is not what MinIO takes an empty list for."""
+    addresses = Addresses(
+        database_url=own_minio.database_url,
+        nats_url=own_minio.nats_url,
+        minio_endpoint=own_minio.minio_endpoint,
+        api_url="http://media.test",
+    )
+    service = service_environment({}, addresses, own_minio.secrets, IN_PLACE)
+    assert (await complaints(service))["CORS"].startswith("pages of any origin may call storage")
+    for origins in ("https://www.example.com,http://localhost:8000", "", "https://www.example.com"):
+        configured = service | {"CORS_ALLOWED_ORIGINS": origins}
+        await provision_storage(provision_settings(provision_environment(configured, own_minio.secrets)))
+        assert "CORS" not in await complaints(configured)
+        for origin in ("https://www.example.com", "http://localhost:8000", "https://evil.invalid", "null"):
+            answer = await storage.get(f"http://{own_minio.minio_endpoint}/media/x", headers={"origin": origin})
+            allowed = answer.headers.get("access-control-allow-origin")
+            assert allowed == (origin if origin in origins.split(",") else None)
 
 
 async def test_a_configured_page_that_storage_does_not_know_is_told(environment):
