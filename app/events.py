@@ -122,7 +122,7 @@ def parse_notification(payload: bytes) -> Iterator[ObjectAddress]:
     """Where to look, for each record. Keys arrive form-encoded. Raises NeverWorks for what is no notification."""
     try:
         records = _notifications.decode(payload).Records
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise NeverWorks(f"no bucket notification: {error}") from error
     for record in records:
         address = ObjectAddress(record.s3.bucket.name, unquote_plus(record.s3.object.key))

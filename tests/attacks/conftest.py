@@ -1,5 +1,6 @@
 """What the attacks share beside the stack."""
 
+import contextlib
 import http.server
 import json
 import threading
@@ -7,8 +8,10 @@ import threading
 import httpx
 import jwt
 import pytest
+import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.attacks.ground import open_ground, working
 from tests.attacks.serving import api_process, database_of_one_s_own
 from tests.story import client_of
 
@@ -76,3 +79,32 @@ def served_with_published_keys(stack, listener, signing_key):
     del environment["JWT_SECRET"]
     with api_process(environment | ROOM | {"JWT_JWKS_URL": f"{listener.url}/jwks"}) as served:
         yield served
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _grounds(stack, bearer):
+    """One service for each mode, started by the first case that needs it. It lives in the loop of the session."""
+    opened = {}
+    async with contextlib.AsyncExitStack() as open_grounds:
+
+        async def ground_of(mode, *, at_work=False):
+            if (mode, at_work) not in opened:
+                ground = await open_grounds.enter_async_context(open_ground(stack, mode, bearer))
+                if at_work:
+                    await open_grounds.enter_async_context(working(ground))
+                opened[mode, at_work] = ground
+            return opened[mode, at_work]
+
+        yield ground_of
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ground(_grounds, mode):
+    """A running service that other cases attack too. Tests that ask for it run in the session's loop."""
+    return await _grounds(mode)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ground_at_work(_grounds, mode):
+    """The same with a worker at work."""
+    return await _grounds(mode, at_work=True)
