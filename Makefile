@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin/
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages run test check format lock bench clean
+.PHONY: help install system-packages run test check format lock fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: install ## rewrite the code in the house format
 
 lock: install ## take newer packages into uv.lock
 	$(UV) lock --upgrade
+
+fuzz: install ## requests made from the OpenAPI document, for minutes; FUZZ_SEED=2 makes others
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} exec $(RUN)pytest tests/attacks/test_fuzz.py $(ARGS)
 
 bench: install ## how fast it is, side by side
 	$(RUN)python -m tests.bench
