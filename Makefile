@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin/
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages run test check format lock mutants bench clean
+.PHONY: help install system-packages run test check format lock mutants fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ lock: install ## take newer packages into uv.lock
 
 mutants: install ## take each defence away, one at a time, and see an attack test fail
 	$(RUN)python -m tests.mutants
+
+fuzz: install ## requests made from the OpenAPI document, for minutes; FUZZ_SEED=2 makes others
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} exec $(RUN)pytest tests/attacks/test_fuzz.py $(ARGS)
 
 bench: install ## how fast it is, side by side
 	$(RUN)python -m tests.bench

@@ -10,7 +10,7 @@ from litestar import Controller, get, post
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery, PathParameter, QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 
 from app.access import Action, check
@@ -159,7 +159,12 @@ class Admin(Controller):
         status_code=HTTP_204_NO_CONTENT,
         responses=documented(*_ALL, ParkedMessageNotFound, BusUnavailable),
     )
-    async def replay(self, request: AnyRequest, sequence: FromPath[int], parts: NamedDependency[Parts]) -> None:
+    async def replay(
+        self,
+        request: AnyRequest,
+        sequence: Annotated[int, PathParameter(ge=1, le=2**53)],
+        parts: NamedDependency[Parts],
+    ) -> None:
         """Send a parked message to its subject once more. One that still can't be handled is parked again."""
         await _replay(sequence, request, parts)
 

@@ -215,10 +215,10 @@ class Callers:
 
 
 class BearerAuthentication(AbstractAuthenticationMiddleware):
-    """Every route asks for a bearer token, unless it says `exclude_from_auth`."""
+    """Every route asks for a bearer token, unless it says `exclude_from_auth`; so do its OPTIONS: it has guards."""
 
     def __init__(self, app: ASGIApp, callers: Callers) -> None:
-        super().__init__(app, exclude_from_auth_key="exclude_from_auth")
+        super().__init__(app, exclude_from_auth_key="exclude_from_auth", exclude_http_methods=())
         self._callers = callers
 
     async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:

@@ -80,7 +80,7 @@ async def _answer_on_bus(parts: Parts, payload: bytes, headers: Mapping[str, str
     principal = await parts.callers.principal_on_bus(headers.get("Authorization", ""))
     try:
         wanted = _requests.decode(payload)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"The payload is not what this service takes: {error}") from error
     return msgspec.json.encode(await _links(wanted, principal, parts))
 

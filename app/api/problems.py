@@ -124,7 +124,7 @@ def documented(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
 
 def as_problem(refusal: Refusal) -> Problem:
     """The body that says it."""
-    return _problem(refusal.code, STATUS[type(refusal)], str(refusal))
+    return _problem(refusal.code, STATUS[type(refusal)], str(refusal)[:_LONGEST_DETAIL])
 
 
 def _problem(code: str, status: int, detail: str) -> Problem:

@@ -28,6 +28,7 @@ _PAUSE_SECONDS: Final = 10
 _FETCH_SECONDS: Final = 5
 # A hundred RSA keys are a fifth of it.
 _MAX_BYTES: Final = 262_144
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 log = structlog.get_logger()
 
@@ -86,8 +87,7 @@ class PublishedKeys:
             httpx.HTTPError,
             httpx.InvalidURL,
             TimeoutError,
-            msgspec.MsgspecError,
-            RecursionError,
+            *_UNREADABLE,
             _Refused,
         ) as error:
             log.warning("keys.fetch_failed", reason=type(error).__name__)

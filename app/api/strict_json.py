@@ -28,6 +28,8 @@ class StrictRequest(Request[Any, Any, Any]):
         assert field is not None
         try:
             return msgspec.json.decode(await self.body(), type=field.annotation)
+        except UnicodeDecodeError as error:
+            raise InvalidRequest("The body is not UTF-8.") from error
         except msgspec.MsgspecError as error:
             raise InvalidRequest(f"The body is not what this endpoint takes: {error}") from error
         except RecursionError as error:

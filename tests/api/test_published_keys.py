@@ -205,6 +205,7 @@ FAULTS = {
     "503": {"status": 503},
     "a redirect": {"status": 302, "headers": {"Location": "/jwks"}},
     "no JSON": {"body": b"<html>"},
+    "no UTF-8": {"body": b'{"keys":["\xff"]}'},
     "no set": {"body": b"[]"},
     "no keys": {"keys": []},
     "no usable key": {"keys": [{"kty": "oct", "k": "AAAA", "kid": "one"}]},

@@ -12,7 +12,7 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.attacks.ground import open_ground, working
-from tests.attacks.serving import api_process, database_of_one_s_own
+from tests.attacks.serving import api_process, bus_of_one_s_own, database_of_one_s_own
 from tests.story import client_of
 
 ROOM = {"UPLOAD_RATE_PER_MINUTE": "0", "MAX_PENDING_UPLOADS": "0"}  # what is tried often here is not uploads
@@ -25,10 +25,16 @@ async def administrator(stack):
 
 
 @pytest.fixture(scope="session")
-def served(stack):
+def attacked(stack):
+    """Settings for an API that shares its database and its bus with nothing but other attacks of this process."""
+    with bus_of_one_s_own() as nats_url:
+        yield stack.environment("in place", database_of_one_s_own(stack)) | ROOM | {"NATS_URL": nats_url}
+
+
+@pytest.fixture(scope="session")
+def served(attacked):
     """The API on a socket, for all attacks of this process. None of them leaves it worse than it was."""
-    environment = stack.environment("in place", database_of_one_s_own(stack))
-    with api_process(environment | ROOM) as served:
+    with api_process(attacked) as served:
         yield served
 
 
@@ -71,13 +77,19 @@ def listener():
 
 
 @pytest.fixture(scope="session")
-def served_with_published_keys(stack, listener, signing_key):
+def served_with_published_keys(attacked, listener, signing_key):
     """An API whose keys are published, as those of most deployments are."""
     public = jwt.algorithms.RSAAlgorithm.to_jwk(signing_key.public_key(), as_dict=True)
     listener.published["keys"] = [public | {"kid": "current", "alg": "RS256", "use": "sig"}]
-    environment = stack.environment("in place", database_of_one_s_own(stack))
-    del environment["JWT_SECRET"]
-    with api_process(environment | ROOM | {"JWT_JWKS_URL": f"{listener.url}/jwks"}) as served:
+    environment = {name: value for name, value in attacked.items() if name != "JWT_SECRET"}
+    with api_process(environment | {"JWT_JWKS_URL": f"{listener.url}/jwks"}) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def served_for_ever(attacked):
+    """An API that no caller tires, for those who ask very much."""
+    with api_process(attacked | {"REQUEST_RATE_PER_MINUTE": "0"}) as served:
         yield served
 
 

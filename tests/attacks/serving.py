@@ -10,12 +10,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 
+from app.config import Bus
+from app.event_streams import provision_streams
+from app.local.child import stop
+from app.local.data_folder import open_data_folder
+from app.local.nats_server import nats_server, nats_url, wait_for_nats
+from app.local.ports import Ports, choose_ports
+from app.local.stack_secrets import load_or_make_secrets
 from tests.stack import TEMPLATE, database_named
 
 _ROOT = Path(__file__).parents[2]
@@ -82,12 +89,33 @@ def api_process(environment: dict[str, str]):
 
 
 def database_of_one_s_own(stack) -> str:
-    """For a whole session. In a thread: this one's event loop belongs to the tests."""
+    """For a whole session."""
     name = f"attacked_{secrets.token_hex(8)}"
-    making = threading.Thread(target=lambda: asyncio.run(_make(stack.database_url, name)))
-    making.start()
-    making.join()
+    _in_a_thread(_make(stack.database_url, name))
     return database_named(stack.database_url, name)
+
+
+@contextlib.contextmanager
+def bus_of_one_s_own():
+    """The URL of a NATS server. On the tests' own an API would answer others' requests and replay what they parked."""
+    with tempfile.TemporaryDirectory(prefix="media-attacked-") as name, open_data_folder(Path(name)) as folder:
+        ports = choose_ports(Ports(api=0, minio=0, nats=0, postgres=0))
+        made = load_or_make_secrets(folder.secrets_file)
+        nats = nats_server(folder, ports, made)
+        nats.start()
+        try:
+            wait_for_nats(nats, ports.nats)
+            url = nats_url(ports.nats, made.nats_password)
+            _in_a_thread(provision_streams(Bus(url, None)))
+            yield url
+        finally:
+            stop([nats])
+
+
+def _in_a_thread(work) -> None:
+    """This one's event loop belongs to the tests."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
 
 
 async def _make(server: str, name: str) -> None:
