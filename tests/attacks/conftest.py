@@ -15,7 +15,8 @@ from tests.attacks.ground import open_ground, working
 from tests.attacks.serving import api_process, bus_of_one_s_own, database_of_one_s_own
 from tests.story import client_of
 
-ROOM = {"UPLOAD_RATE_PER_MINUTE": "0", "MAX_PENDING_UPLOADS": "0"}  # what is tried often here is not uploads
+# What is tried often here is neither uploads nor storage.
+ROOM = {"UPLOAD_RATE_PER_MINUTE": "0", "MAX_PENDING_UPLOADS": "0", "STORE_SELF_TEST": "off"}
 
 
 @pytest.fixture
