@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
+import msgspec
+import uvicorn
 
-from app.config import Bus
+from app.api.app import create_app
+from app.api.bounded_http import BoundedHttp, Bounds, server_options
+from app.config import Bus, api_settings
 from app.event_streams import provision_streams
 from app.local.child import stop
 from app.local.data_folder import open_data_folder
@@ -86,6 +90,25 @@ def api_process(environment: dict[str, str]):
             process.send_signal(signal.SIGTERM)
             assert process.wait(_PATIENCE_SECONDS + 5) in (0, -signal.SIGTERM), served.log.read_text()
             assert not [line for line in served.lines() if line["level"] in ("error", "critical")]
+
+
+@contextlib.asynccontextmanager
+async def serving(environment, **bounds):
+    """The API in this event loop, on a socket, by a protocol with other bounds."""
+
+    class Bounded(BoundedHttp):
+        pass
+
+    Bounded.bounds = msgspec.structs.replace(Bounds(), **bounds)
+    settings = api_settings(environment)
+    options = server_options(settings.trusted_proxies) | {"http": Bounded, "timeout_keep_alive": 1}
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), **options))
+    with socket.create_server(("127.0.0.1", 0)) as heard:
+        running = asyncio.create_task(server._serve([heard]))
+        server.port = heard.getsockname()[1]
+        yield server
+        server.should_exit = True
+        await running
 
 
 def database_of_one_s_own(stack) -> str:

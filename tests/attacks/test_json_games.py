@@ -43,11 +43,30 @@ class TestWantsToSayWhatTheServiceSays:
     @pytest.mark.parametrize(
         "field",
         [
-            "id", "status", "uploaded_by", "storage_path", "bucket_name", "link_epoch", "revision", "url", "created_at",
-            "updated_at", "rejection_reason", "etag", "file_type", "original_file_name", "incoming_path", "object_key",
-            "upload", "download_url", "__proto__", "constructor", "$set", "",
+            "id",
+            "status",
+            "uploaded_by",
+            "storage_path",
+            "bucket_name",
+            "link_epoch",
+            "revision",
+            "url",
+            "created_at",
+            "updated_at",
+            "rejection_reason",
+            "etag",
+            "file_type",
+            "original_file_name",
+            "incoming_path",
+            "object_key",
+            "upload",
+            "download_url",
+            "__proto__",
+            "constructor",
+            "$set",
+            "",
         ],
-    )  # fmt: skip
+    )
     async def test_a_field_that_is_not_the_client_s_is_refused(self, site, user, field):
         assert await refusal(site, user, GOOD | {field: "ready"}) == (400, "invalid_request")
 
@@ -74,7 +93,7 @@ class TestWantsReadersToDisagree:
             b'{"mime_type":"image/png","file_size":10,"file_name":"a.png","file\\u005fname":"../b"}',
         ],
         ids=["size", "type", "escaped name"],
-    )  # fmt: skip
+    )
     async def test_with_a_key_that_comes_twice_the_policy_sees_what_is_done(self, site, user, body):
         """The last one counts, for the check and for what is made of it: there is one reader."""
         code, _ = await refusal(site, user, body)
@@ -128,9 +147,17 @@ class TestWantsReadersToDisagree:
 
     @pytest.mark.parametrize(
         "kind",
-        ["text/plain", "text/json", "application/xml", "multipart/form-data; boundary=x", "application/jsonp", "",
-         "application/x-www-form-urlencoded", "application/json, text/html"],
-    )  # fmt: skip
+        [
+            "text/plain",
+            "text/json",
+            "application/xml",
+            "multipart/form-data; boundary=x",
+            "application/jsonp",
+            "",
+            "application/x-www-form-urlencoded",
+            "application/json, text/html",
+        ],
+    )
     async def test_with_another_type_of_body(self, site, user, kind):
         assert await refusal(site, user, GOOD, **{"Content-Type": kind}) == (415, "unsupported_body")
 

@@ -10,14 +10,10 @@ import struct
 from typing import ClassVar
 
 import httpx
-import msgspec
 import pytest
-import uvicorn
 
-from app.api.app import create_app
-from app.api.bounded_http import BoundedHttp, Bounds, server_options
-from app.config import api_settings
-from tests.attacks.serving import connected, request, said, said_on_and_on
+from app.api.bounded_http import Bounds
+from tests.attacks.serving import connected, request, said, said_on_and_on, serving
 
 ASKED = json.dumps({"file_name": "a.png", "mime_type": "image/png", "file_size": 10}).encode()
 UPLOAD = "/api/v1/media/upload"
@@ -37,24 +33,6 @@ async def refused(served, *pieces):
     assert answer.header("connection") == "close"
     assert answer.header("x-content-type-options") == "nosniff"
     return answer.status, answer.code
-
-
-@contextlib.asynccontextmanager
-async def serving(environment, **bounds):
-    """The API in this event loop, on a socket, by a protocol with other bounds."""
-
-    class Bounded(BoundedHttp):
-        pass
-
-    Bounded.bounds = msgspec.structs.replace(Bounds(), **bounds)
-    options = server_options(()) | {"http": Bounded, "timeout_keep_alive": 1}
-    server = uvicorn.Server(uvicorn.Config(create_app(api_settings(environment)), **options))
-    with socket.create_server(("127.0.0.1", 0)) as heard:
-        running = asyncio.create_task(server._serve([heard]))
-        server.port = heard.getsockname()[1]
-        yield server
-        server.should_exit = True
-        await running
 
 
 class TestWantsToFillMemory:
