@@ -30,6 +30,8 @@ class StrictRequest(Request[Any, Any, Any]):
             return msgspec.json.decode(await self.body(), type=field.annotation)
         except msgspec.MsgspecError as error:
             raise InvalidRequest(f"The body is not what this endpoint takes: {error}") from error
+        except UnicodeDecodeError as error:
+            raise InvalidRequest("The body is not UTF-8.") from error
         except RecursionError as error:
             raise InvalidRequest("The body is nested too deeply.") from error
 
