@@ -20,6 +20,7 @@ from app.config import api_settings, worker_settings
 from app.events import NOTIFICATION_STREAM
 from app.worker import open_worker
 from tests.edge import running_edge
+from tests.own_nats import running_nats
 from tests.stack import MODES, TEMPLATE, announced_stack, database_named, running_stack
 
 _running = contextlib.ExitStack()
@@ -63,6 +64,13 @@ def edge(stack):
     """Where clients reach storage through HAProxy, and its log."""
     with running_edge(stack.minio_endpoint) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def own_nats(stack):
+    """URL of a NATS that no other process of this test run speaks to."""
+    with running_nats(stack.secrets) as url:
+        yield url
 
 
 @pytest.fixture(params=list(MODES))

@@ -28,6 +28,7 @@ from app.api.published_keys import PublishedKeys, SigningKey
 from app.api.request_rate import RequestRate, network_of
 from app.config import BearerKeys
 from app.errors import Misconfigured, NotAuthenticated
+from app.media import ContextType
 
 _DOWNLOAD_AUDIENCE: Final = "media-download"
 _LEEWAY_SECONDS: Final = 5
@@ -249,7 +250,7 @@ def _context(claim: str) -> tuple[str, UUID] | None:
     """`ticket_photo:<uuid>`. A claim of another shape is some other service's, and gives nothing here."""
     context_type, _, context_id = claim.partition(":")
     try:
-        return context_type, UUID(context_id)
+        return ContextType(context_type), UUID(context_id)
     except ValueError:
         return None
 
