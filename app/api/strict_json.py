@@ -32,8 +32,6 @@ class StrictRequest(Request[Any, Any, Any]):
             raise InvalidRequest("The body is not UTF-8.") from error
         except msgspec.MsgspecError as error:
             raise InvalidRequest(f"The body is not what this endpoint takes: {error}") from error
-        except UnicodeDecodeError as error:
-            raise InvalidRequest("The body is not UTF-8.") from error
         except RecursionError as error:
             raise InvalidRequest("The body is nested too deeply.") from error
 
