@@ -107,13 +107,20 @@ CUT_OFF = {
 
 
 @pytest.mark.parametrize("how", REFUSED)
-async def test_to_store_other_bytes_as(upload, how):
-    mine = await upload()
+async def test_to_store_other_bytes_as(ground, upload, checksum, how):
+    mine = await ground.kept(f"refused, {checksum}", upload)  # each attempt must leave it as it was
     body, changed = REFUSED[how](mine.data)
     answer = await mine.send(body, then_hang_up=how == "an endless length", **changed)
     assert answer.status_code == 0 or 400 <= answer.status_code < 500, answer.text
     assert await mine.landed() == 0
-    assert (await mine.send(mine.data)).status_code == 200, "the upload itself is not spoilt"
+
+
+async def test_to_spoil_an_upload_by_what_is_refused(upload):
+    mine = await upload()
+    for how, written in REFUSED.items():
+        body, changed = written(mine.data)
+        await mine.send(body, then_hang_up=how == "an endless length", **changed)
+    assert (await mine.send(mine.data)).status_code == 200
     assert await mine.ground.assert_serves_only_the_declared(mine.user, mine.asked, mine.data) == "ready"
 
 

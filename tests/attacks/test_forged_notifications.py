@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from app.events import DEAD_STREAM, NOTIFICATION_STREAM
+from app.events import DEAD_STREAM, NOTIFICATION_STREAM, NOTIFICATION_SUBJECT
 from app.media import ObjectAddress
 from tests import samples
 from tests.story import lands_at, notification, unique_png, write
@@ -72,12 +72,6 @@ async def parked_message(stream, sequence):
     raise AssertionError("it was not parked")
 
 
-async def assert_the_stream_goes_on(ground):
-    user, data = ground.bearer(), unique_png()
-    asked = await ground.land(user, data)
-    assert (await ground.settled(user, asked))["status"] == "ready"
-
-
 @pytest.mark.parametrize("what", POISON)
 @pytest.mark.parametrize("mode", ["in place"], indirect=True)
 async def test_to_stop_the_stream_by(ground_at_work, what):
@@ -87,7 +81,16 @@ async def test_to_stop_the_stream_by(ground_at_work, what):
     assert (parked.data or b"") == POISON[what]
     assert parked.headers["Media-Reason"].startswith("no bucket notification")
     assert len(parked.headers["Media-Reason"]) <= 500
-    await assert_the_stream_goes_on(ground)
+    await ground.publish(said("media", "uploads/x"))  # the stream goes on
+
+
+async def test_to_stop_the_stream_by_all_of_it_at_once(ground_at_work):
+    ground = ground_at_work
+    stream = ground.bus.jetstream()
+    await asyncio.gather(*(stream.publish(NOTIFICATION_SUBJECT, payload) for payload in POISON.values()))
+    user = ground.bearer()
+    asked = await ground.land(user, unique_png())
+    assert (await ground.settled(user, asked))["status"] == "ready"
 
 
 # A key that is not the one of the upload that waits, however much it looks like it.
@@ -236,7 +239,7 @@ async def test_to_have_one_upload_announced_twenty_times(ground_at_work):
     ground = ground_at_work
     user, asked, data = await ready_object(ground)
     stream = ground.bus.jetstream()
-    await asyncio.gather(*(stream.publish("minio.events", notification(lands_at(asked))) for _ in range(20)))
+    await asyncio.gather(*(stream.publish(NOTIFICATION_SUBJECT, notification(lands_at(asked))) for _ in range(20)))
     await ground.publish(notification(lands_at(asked)))
     await assert_still_served(ground, user, asked, data)
     assert len(await ground.stored(data)) == 1

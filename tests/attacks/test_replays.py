@@ -131,23 +131,23 @@ async def say(it, who):
         await it.ground.worker.sweep()
 
 
-@pytest.mark.parametrize("said", SAID)
 @pytest.mark.parametrize("other", BYTES)
 @pytest.mark.parametrize("state", [name for name in STATES if name != "pending"])
-async def test_to_put_again_when_it_is(ground, state, other, said):
+async def test_to_put_again_when_it_is(ground, state, other):
     it = await STATES[state](ground)
+    served = {it.data} if state == "ready" else set()
     before, events = await ground.status_of(it.asked), await ground.events_of(it.asked)
-    body = BYTES[other](it.data)
-    again = await ground.put(it.asked, body)
+    again = await ground.put(it.asked, BYTES[other](it.data))
     assert again.status_code == (412 if state == "ready" and ground.in_place else 200)
-    await say(it, said)
-    assert await it.served() == ({it.data} if state == "ready" else set())
-    assert await ground.status_of(it.asked) == before
-    assert await ground.events_of(it.asked) == events
+    for who in SAID:
+        await say(it, who)
+        assert await it.served() == served, who
+        assert await ground.status_of(it.asked) == before, who
+        assert await ground.events_of(it.asked) == events, who
     await ground.pass_time(it.asked, AGES)
     await ground.purge()
     assert len(await it.lies()) == (state == "ready" and ground.in_place)
-    assert await it.served() == ({it.data} if state == "ready" else set())
+    assert await it.served() == served
 
 
 @pytest.mark.parametrize("other", BYTES)
