@@ -16,6 +16,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RawStreamMsg
 from nats.js.errors import APIError, NotFoundError
@@ -24,7 +25,7 @@ from nats.micro.request import Request
 
 from app.cancellation import is_cancelled
 from app.config import Bus
-from app.errors import BusUnavailable, NeverWorks, ParkedMessageNotFound, Refusal, TryLater
+from app.errors import BusUnavailable, InvalidRequest, NeverWorks, ParkedMessageNotFound, Refusal, TryLater
 from app.events import DEAD_STREAM, DEAD_SUBJECT, NOTIFICATION_SUBJECT
 
 _ACK_WAIT_SECONDS: Final = 60
@@ -105,7 +106,7 @@ class EventBus:
                     log.exception("request.failed", subject=subject)
                     await request.respond_error("internal_error", "Something went wrong here. It is logged.")
                 else:
-                    await request.respond(answered)
+                    await _respond(request, answered)
 
         await service.add_endpoint(name=name, subject=subject, handler=respond)
 
@@ -126,7 +127,7 @@ class EventBus:
         Killed in between, it is both: whoever consumes it takes it twice. Raises ParkedMessageNotFound, BusUnavailable.
         """
         message = await self._dead_message(sequence, next_one=False)
-        subject = (message.headers or {}).get("Media-Subject") if message else None
+        subject = _header(message, "Media-Subject") if message else ""
         if message is None or subject not in _REPLAYED_TO:
             raise ParkedMessageNotFound(sequence)
         try:
@@ -222,17 +223,28 @@ class EventBus:
 
 
 def _parked(message: RawStreamMsg) -> ParkedMessage:
-    headers = message.headers or {}
-    deliveries = headers.get("Media-Deliveries", "")
+    deliveries = _header(message, "Media-Deliveries")[:10]
     assert message.time is not None
     return ParkedMessage(
         sequence=int(message.seq or 0),
         parked_at=message.time,
-        subject=headers.get("Media-Subject", ""),
-        reason=headers.get("Media-Reason", ""),
-        deliveries=int(deliveries) if deliveries.isdecimal() else 0,
+        subject=_header(message, "Media-Subject"),
+        reason=_header(message, "Media-Reason"),
+        deliveries=int(deliveries) if deliveries.isdecimal() and deliveries.isascii() else 0,
         payload=(message.data or b"")[:_LONGEST_SHOWN].decode(errors="replace"),
     )
+
+
+async def _respond(request: Request, answer: bytes) -> None:
+    try:
+        await request.respond(answer)
+    except MaxPayloadError:
+        await request.respond_error(InvalidRequest.code, "The answer is too long for NATS: ask for less at once.")
+
+
+def _header(message: RawStreamMsg, name: str) -> str:
+    """As text: anyone on the bus may have written it, and nats-py gives what is not ASCII as an object of `email`."""
+    return str((message.headers or {}).get(name, ""))
 
 
 @contextlib.asynccontextmanager

@@ -118,6 +118,13 @@ def new_file_name(file_type: FileType, mime_type: str) -> str:
     return f"{file_type}_{secrets.token_hex(8)}{_extension(mime_type)}"
 
 
+def checked_moment(moment: datetime) -> datetime:
+    """The time as it came. Raises InvalidRequest unless it is an aware one that PostgreSQL can hold."""
+    if moment.tzinfo is None or not 1 < moment.year < _END_OF_TIME:
+        raise InvalidRequest("created_before and created_since take a time with its offset: 2030-01-31T10:30:00Z.")
+    return moment
+
+
 def checked_expiry(expires_at: datetime) -> datetime:
     """The time as it came. Raises InvalidRequest unless it is an aware one in the future."""
     if expires_at.tzinfo is None or expires_at.year >= _END_OF_TIME or expires_at <= datetime.now(UTC):

@@ -30,7 +30,7 @@ from app.errors import (
     UploadNotReceived,
 )
 from app.event_bus import ParkedMessage
-from app.flow.audit import AuditEntry, read_audit, record
+from app.flow.audit import AuditAction, AuditEntry, read_audit, record
 from app.flow.count_media import MediaCount, count_media
 from app.flow.delete_media import delete_media
 from app.flow.finalize_upload import Outcome, finalize_upload
@@ -189,7 +189,7 @@ class Admin(Controller):
         parts: NamedDependency[Parts],
         media_id: FromQuery[UUID | None] = None,
         actor: FromQuery[UUID | None] = None,
-        action: Annotated[str | None, QueryParameter(max_length=64)] = None,
+        action: FromQuery[AuditAction | None] = None,
         before: Annotated[int | None, QueryParameter(ge=1, le=2**53)] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
     ) -> AuditPage:

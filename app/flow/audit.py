@@ -1,6 +1,7 @@
 """Audit: who did what to which media object. Written with the change itself wherever there is one; read here."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -9,6 +10,19 @@ from app.access import Actor
 from app.database import Database, queries
 
 _sql = queries("audit")
+
+AuditAction = Literal[
+    "upload.requested",
+    "upload.finalized",
+    "upload.retried",
+    "link.issued",
+    "links.revoked",
+    "media.changed",
+    "media.deleted",
+    "media.expired",
+    "media.purged",
+    "message.replayed",
+]
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
@@ -24,14 +38,20 @@ class AuditEntry(msgspec.Struct, frozen=True):
 
 
 async def record(
-    action: str, *, by: Actor, media_id: UUID | None = None, outcome: str | None = None, database: Database
+    action: AuditAction, *, by: Actor, media_id: UUID | None = None, outcome: str | None = None, database: Database
 ) -> None:
     """Remember what changes no row of its own."""
     await database.one(_sql["record"], by.id, by.kind, action, media_id, outcome)
 
 
 async def read_audit(
-    *, media_id: UUID | None, actor: UUID | None, action: str | None, before: int | None, limit: int, database: Database
+    *,
+    media_id: UUID | None,
+    actor: UUID | None,
+    action: AuditAction | None,
+    before: int | None,
+    limit: int,
+    database: Database,
 ) -> list[AuditEntry]:
     """A page of entries, newest first, older than the entry `before`."""
     rows = await database.all(_sql["page"], media_id, actor, action, before, limit)

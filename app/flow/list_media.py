@@ -12,7 +12,7 @@ from app.access import Sight
 from app.content import RejectionReason
 from app.database import Database, Row, media_object, queries
 from app.errors import InvalidRequest
-from app.media import ContextType, FileType, MediaObject, Status
+from app.media import ContextType, FileType, MediaObject, Status, checked_moment
 
 _sql = queries("list_media")
 
@@ -62,6 +62,11 @@ class AnyFilters(msgspec.Struct, frozen=True, kw_only=True):
     rejection_reason: RejectionReason | None = None
     created_before: datetime | None = None
     created_since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for moment in (self.created_before, self.created_since):
+            if moment is not None:
+                checked_moment(moment)
 
 
 async def list_any_media(filters: AnyFilters, *, limit: int, cursor: str | None, database: Database) -> Page:

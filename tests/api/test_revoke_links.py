@@ -81,3 +81,11 @@ async def test_those_of_a_deleted_one_are_not_found(api, user, bearer, shared):
     assert problem(await revoke(api, user, shared)) == (404, "media_not_found")
     assert problem(await revoke(api, bearer(roles=["admin"]), shared)) == (404, "media_not_found")
     assert problem(await api.get(link)) == (404, "media_not_found")
+
+
+async def test_a_token_dies_with_its_object(api, user, rows, shared):
+    link = await token_link(api, user, shared)
+    await rows.execute("UPDATE media.media_objects SET expires_at = now()")
+    assert problem(await api.get(link)) == (409, "media_not_ready")
+    await rows.execute("UPDATE media.media_objects SET status = 'expired'")
+    assert problem(await api.get(link)) == (409, "media_not_ready")

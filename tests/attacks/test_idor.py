@@ -489,11 +489,17 @@ FORGED = {
         claims | {"aud": "media"}, stack.secrets.public_token_secret, "HS256"
     ),
     "with another algorithm": lambda claims, stack: jwt.encode(claims, stack.secrets.public_token_secret, "HS512"),
+    "that has ended": lambda claims, stack: jwt.encode(
+        claims | {"exp": int(time.time()) - 60}, stack.secrets.public_token_secret, "HS256"
+    ),
     "that never ends": lambda claims, stack: jwt.encode(
         {name: value for name, value in claims.items() if name != "exp"}, stack.secrets.public_token_secret, "HS256"
     ),
     "of another epoch": lambda claims, stack: jwt.encode(
         claims | {"epoch": 1}, stack.secrets.public_token_secret, "HS256"
+    ),
+    "of another purpose": lambda claims, stack: jwt.encode(
+        claims | {"aud": "media-upload"}, stack.secrets.public_token_secret, "HS256"
     ),
     "of an epoch that is text": lambda claims, stack: jwt.encode(
         claims | {"epoch": "0"}, stack.secrets.public_token_secret, "HS256"
