@@ -18,7 +18,7 @@ from app.access import Action, Principal, check
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.api.strict_json import json_only
-from app.errors import BodyTooLarge, InvalidRequest, NotAllowed, NotAuthenticated, Refusal, UnsupportedBody
+from app.errors import InvalidRequest, NotAllowed, NotAuthenticated, Refusal, UnsupportedBody
 from app.flow.grant_download import Disposition, PresignedDownload, grant_downloads
 
 SUBJECT: Final = "media.links"
@@ -48,7 +48,7 @@ class Links(msgspec.Struct, frozen=True):
     items: list[Link]
 
 
-_ANSWERS = documented(NotAuthenticated, NotAllowed, UnsupportedBody, BodyTooLarge)
+_ANSWERS = documented(NotAuthenticated, NotAllowed, UnsupportedBody)
 _requests: Final = msgspec.json.Decoder(LinksRequest)
 
 

@@ -16,7 +16,6 @@ from app.api.problems import AnyRequest, documented
 from app.api.strict_json import json_only
 from app.api.views import MediaPage, MediaView, etag, view_media
 from app.errors import (
-    BodyTooLarge,
     MediaClosed,
     MediaNotFound,
     NotAllowed,
@@ -103,7 +102,6 @@ class MediaObjects(Controller):
             RevisionMissing,
             RevisionChanged,
             UnsupportedBody,
-            BodyTooLarge,
         ),
     )
     async def change(

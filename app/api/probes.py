@@ -11,6 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_200_OK, HTTP_503_SERVICE_UNAVAILABLE
 
 from app.api.parts import Parts
+from app.api.problems import documented_probe
 from app.errors import Unavailable
 
 _PATIENCE_SECONDS = 0.3
@@ -26,7 +27,11 @@ class Health(msgspec.Struct, frozen=True):
     parts: dict[str, PartHealth]
 
 
-_DOWN = {HTTP_503_SERVICE_UNAVAILABLE: ResponseSpec(Health, description="a part is down", generate_examples=False)}
+_LIVE = documented_probe()
+_DOWN = {
+    HTTP_503_SERVICE_UNAVAILABLE: ResponseSpec(Health, description="a part is down", generate_examples=False),
+    **documented_probe(),
+}
 
 
 @get("/health", operation_id="health", tags=["probes"], exclude_from_auth=True, security=[{}], responses=_DOWN)
@@ -39,7 +44,7 @@ async def health(parts: NamedDependency[Parts]) -> Response[Health]:
     )
 
 
-@get("/health/live", operation_id="live", tags=["probes"], exclude_from_auth=True, security=[{}])
+@get("/health/live", operation_id="live", tags=["probes"], exclude_from_auth=True, security=[{}], responses=_LIVE)
 async def live() -> dict[str, str]:
     """The process answers: nothing else is asked."""
     return {"status": "ok"}

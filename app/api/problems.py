@@ -84,6 +84,13 @@ STATUS: Final[dict[type[Refusal], int]] = {
     KeysUnavailable: 503,
     ScannerUnavailable: 503,
 }
+_OF_ANY_REQUEST: Final[tuple[type[Refusal], ...]] = (
+    InvalidRequest,
+    BodyTooLarge,
+    QueryTooLong,
+    HeadersTooLarge,
+    RequestTooSlow,
+)
 _HEADERS: Final[dict[int, dict[str, str]]] = {
     401: {"WWW-Authenticate": "Bearer"},
     503: {"Retry-After": "1"},
@@ -105,16 +112,14 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def documented(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
-    """What a handler may answer besides its result, for its `responses`: those that every handler may, and these."""
-    every: tuple[type[Refusal], ...] = (
-        InvalidRequest,
-        RequestRateExceeded,
-        DatabaseUnavailable,
-        KeysUnavailable,
-        *refusals,
-    )
+    """What a handler may answer besides its result, for its `responses`: what every call may, and these."""
+    return documented_probe(RequestRateExceeded, DatabaseUnavailable, KeysUnavailable, *refusals)
+
+
+def documented_probe(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
+    """What a handler may answer that asks for nobody's token: what every request may be answered, and these."""
     by_status: dict[int, list[str]] = {}
-    for refusal in every:
+    for refusal in dict.fromkeys((*_OF_ANY_REQUEST, *refusals)):
         by_status.setdefault(STATUS[refusal], []).append(refusal.code)
     return {
         status: ResponseSpec(Problem, description=" or ".join(codes), media_type=_MEDIA_TYPE, generate_examples=False)

@@ -16,7 +16,6 @@ from app.api.strict_json import json_only
 from app.api.views import MediaView, UploadView, etag, view_media, view_upload
 from app.config import UserLimits
 from app.errors import (
-    BodyTooLarge,
     IdempotencyKeyReused,
     MediaNotFound,
     NotAllowed,
@@ -44,7 +43,6 @@ _REQUEST = documented(
     UnsupportedBody,
     TypeNotAllowed,
     UploadTooLarge,
-    BodyTooLarge,
     IdempotencyKeyReused,
     QuotaExceeded,
     UploadRateExceeded,
