@@ -256,12 +256,13 @@ async def connect(bus: Bus) -> AsyncIterator[EventBus]:
         yield EventBus(client, connected)
     finally:
         connecting.cancel()
+        await asyncio.wait([connecting])
         with contextlib.suppress(NatsError, OSError, TimeoutError, asyncio.CancelledError):
             await client.close()
 
 
 async def _connect(client: Client, bus: Bus, connected: asyncio.Event) -> None:
-    while True:
+    while not is_cancelled():
         try:
             await client.connect(
                 bus.url,

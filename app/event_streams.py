@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-import nats
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
@@ -67,8 +66,9 @@ async def _asking(bus: Bus) -> AsyncIterator[JetStreamContext]:
 @contextlib.asynccontextmanager
 async def _connected(bus: Bus) -> AsyncIterator[Client]:
     """A connection for a short while, which fails at once where NATS is away. Raises BusUnavailable."""
+    client = Client()
     try:
-        client = await nats.connect(
+        await client.connect(
             bus.url,
             user_credentials=bus.credentials_file,
             connect_timeout=5,
@@ -77,9 +77,8 @@ async def _connected(bus: Bus) -> AsyncIterator[Client]:
             reconnect_time_wait=0,
             error_cb=log_error,
         )
-        try:
-            yield client
-        finally:
-            await client.close()
+        yield client
     except (NatsError, APIError, OSError, TimeoutError) as error:
         raise BusUnavailable from error
+    finally:
+        await client.close()  # also what was cancelled half way

@@ -66,9 +66,9 @@ def edge(stack):
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def own_nats(stack):
-    """URL of a NATS that no other process of this test run speaks to."""
+    """URL of a NATS that nothing but the tests of one module speaks to: every API of a bus answers its requests."""
     with running_nats(stack.secrets) as url:
         yield url
 

@@ -107,12 +107,12 @@ FOR_EVERYONE = {"health", "live", "ready"}
 everyone = pytest.mark.parametrize("standing", list(Standing), ids=lambda standing: standing.name.lower())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def database(stack):
     return database_of_one_s_own(stack)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(stack, database, own_nats):
     """An API with a database and a NATS of its own, as an admin of these attacks replays all that is parked."""
     environment = (
