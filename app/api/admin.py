@@ -16,6 +16,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from app.access import Action, check
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
+from app.api.uploads import finalize_now
 from app.api.views import AdminPage, AdminView, view_for_admin
 from app.content import RejectionReason
 from app.errors import (
@@ -33,7 +34,7 @@ from app.event_bus import ParkedMessage
 from app.flow.audit import AuditAction, AuditEntry, read_audit, record
 from app.flow.count_media import MediaCount, count_media
 from app.flow.delete_media import delete_media
-from app.flow.finalize_upload import Outcome, finalize_upload
+from app.flow.finalize_upload import Outcome
 from app.flow.find_media import find_any_media
 from app.flow.list_media import AnyFilters, list_any_media
 from app.flow.purge_objects import purge_closed_media
@@ -107,18 +108,12 @@ class Admin(Controller):
         media = await find_any_media(media_id, database=parts.database)
         if media.status != Status.PENDING:
             raise MediaClosed(media.status)
-        outcome = await finalize_upload(
-            media.lands_at,
-            trigger="complete",
-            bucket_media=parts.settings.storage.bucket_media,
-            grace_seconds=parts.settings.upload_policy.grace_seconds,
-            database=parts.database,
-            object_store=parts.object_store,
-            scanner=parts.scanner,
-        )
-        await record(
-            "upload.retried", by=request.user.actor, media_id=media_id, outcome=outcome, database=parts.database
-        )
+        outcome = "unavailable"
+        try:
+            outcome = await finalize_now(media, parts)
+        finally:
+            by = request.user.actor
+            await record("upload.retried", by=by, media_id=media_id, outcome=outcome, database=parts.database)
         if outcome is Outcome.NOT_RECEIVED:
             raise UploadNotReceived
         return view_for_admin(await find_any_media(media_id, database=parts.database), parts)

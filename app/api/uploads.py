@@ -34,7 +34,7 @@ from app.flow.finalize_upload import Outcome, finalize_upload
 from app.flow.find_media import find_media
 from app.flow.purge_objects import purge_media
 from app.flow.request_upload import UploadRequest, request_upload
-from app.media import Status
+from app.media import MediaObject, Status
 from app.telemetry import traceparent
 
 _REQUEST = documented(
@@ -93,17 +93,22 @@ class Uploads(Controller):
         media = await find_media(media_id, sight=sight, database=parts.database)
         check(request.user, Action.COMPLETE, media)
         if media.status == Status.PENDING:
-            outcome = await finalize_upload(
-                media.lands_at,
-                trigger="complete",
-                bucket_media=parts.settings.storage.bucket_media,
-                grace_seconds=parts.settings.upload_policy.grace_seconds,
-                database=parts.database,
-                object_store=parts.object_store,
-                scanner=parts.scanner,
-            )
+            outcome = await finalize_now(media, parts)
             if outcome is Outcome.NOT_RECEIVED:
                 raise UploadNotReceived
             await purge_media(media_id, database=parts.database, object_store=parts.object_store)
             media = await find_media(media_id, sight=sight, database=parts.database)
         return Response(view_media(media, parts), headers={"ETag": etag(media)})
+
+
+async def finalize_now(media: MediaObject, parts: Parts) -> Outcome:
+    """Finalize a pending upload in this process, as someone asked for. Raises Unavailable."""
+    return await finalize_upload(
+        media.lands_at,
+        trigger="complete",
+        bucket_media=parts.settings.storage.bucket_media,
+        grace_seconds=parts.settings.upload_policy.grace_seconds,
+        database=parts.database,
+        object_store=parts.object_store,
+        scanner=parts.scanner,
+    )

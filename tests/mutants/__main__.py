@@ -38,9 +38,8 @@ def _killed(mutant: Mutant) -> bool:
         command = [sys.executable, "-m", "pytest", mutant.test, "-q", "-x", "-n0", "-p", "no:cacheprovider"]
         ran = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False)
     killed = ran.returncode == _TESTS_FAILED
-    print(
-        f"{'missed' if killed else 'SURVIVED'}  {time.monotonic() - began:4.0f} s  {mutant.file}: {mutant.old.strip()}"
-    )
+    fate = "missed" if killed else "SURVIVED"
+    print(f"{fate}  {time.monotonic() - began:4.0f} s  {mutant.file}: {mutant.old.strip()}", flush=True)
     if not killed:
         print(ran.stdout[-2_000:], ran.stderr[-2_000:])
     return killed

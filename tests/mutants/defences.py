@@ -149,7 +149,7 @@ MUTANTS = (
     Mutant(
         "app/media.py",
         "secrets.token_urlsafe(_KEY_BYTES)",
-        "secrets.token_hex(1)",
+        "str(_KEY_BYTES)",
         "tests/attacks/test_cross_object.py::test_to_share_a_key_by_asking_at_once",
     ),
     Mutant(
