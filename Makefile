@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin/
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages run test check format lock mutants fuzz bench clean
+.PHONY: help install system-packages run test check format lock attacks mutants fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: install ## rewrite the code in the house format
 
 lock: install ## take newer packages into uv.lock
 	$(UV) lock --upgrade
+
+attacks: install ## the attacks on the API's socket in quarantine mode too; `make test` does them in place
+	@ATTACKED_MODE=quarantine exec $(RUN)pytest $(addprefix tests/attacks/test_,$(addsuffix .py,enumeration fuzz header_injection idor json_games limit_races ssrf token_games)) $(ARGS)
 
 mutants: install ## take each defence away, one at a time, and see an attack test fail
 	$(RUN)python -m tests.mutants

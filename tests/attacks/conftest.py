@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import json
+import os
 import threading
 
 import httpx
@@ -15,6 +16,8 @@ from tests.attacks.ground import open_ground, working
 from tests.attacks.serving import api_process, bus_of_one_s_own, database_of_one_s_own
 from tests.story import client_of
 
+# Of the API whose socket is attacked. It hardly sees the difference: `make test` attacks one, `make attacks` the other.
+SOCKET_MODE = os.environ.get("ATTACKED_MODE", "in place")
 # What is tried often here is neither uploads nor storage.
 ROOM = {"UPLOAD_RATE_PER_MINUTE": "0", "MAX_PENDING_UPLOADS": "0", "STORE_SELF_TEST": "off"}
 
@@ -29,7 +32,7 @@ async def administrator(stack):
 def attacked(stack):
     """Settings for an API that shares its database and its bus with nothing but other attacks of this process."""
     with bus_of_one_s_own() as nats_url:
-        yield stack.environment("in place", database_of_one_s_own(stack)) | ROOM | {"NATS_URL": nats_url}
+        yield stack.environment(SOCKET_MODE, database_of_one_s_own(stack)) | ROOM | {"NATS_URL": nats_url}
 
 
 @pytest.fixture(scope="session")

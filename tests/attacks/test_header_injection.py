@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import httpx
 import pytest
 
+from tests.attacks.conftest import SOCKET_MODE
 from tests.attacks.serving import request, said, serving
 from tests.story import link_to, make_ready, unique_png
 
@@ -315,7 +316,7 @@ class TestWantsAnAddressOfAnother:
 
     @pytest.fixture
     def mode(self):
-        return "in place"
+        return SOCKET_MODE
 
     async def statuses(self, environment, forwarded):
         """Of requests with wrong bearers that say where they come from."""

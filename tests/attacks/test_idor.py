@@ -15,7 +15,7 @@ import jwt
 import pytest
 
 from app.access import Action, Standing, Verdict, verdict
-from tests.attacks.conftest import ROOM
+from tests.attacks.conftest import ROOM, SOCKET_MODE
 from tests.attacks.serving import api_process, database_of_one_s_own
 from tests.story import ask, complete, make_ready, unique_png
 
@@ -116,7 +116,7 @@ def database(stack):
 def served(stack, database, own_nats):
     """An API with a database and a NATS of its own, as an admin of these attacks replays all that is parked."""
     environment = (
-        stack.environment("in place", database) | ROOM | {"NATS_URL": own_nats, "REQUEST_RATE_PER_MINUTE": "0"}
+        stack.environment(SOCKET_MODE, database) | ROOM | {"NATS_URL": own_nats, "REQUEST_RATE_PER_MINUTE": "0"}
     )
     with api_process(environment) as served:
         yield served

@@ -6,6 +6,7 @@ import contextlib
 import httpx
 import pytest
 
+from tests.attacks.conftest import SOCKET_MODE
 from tests.attacks.serving import api_process
 
 PROCESSES, REQUESTS = 4, 400
@@ -15,7 +16,7 @@ UNLIMITED = {"UPLOAD_RATE_PER_MINUTE": "0", "MAX_PENDING_UPLOADS": "0", "USER_QU
 
 @pytest.fixture
 def mode():
-    return "in place"
+    return SOCKET_MODE
 
 
 @contextlib.asynccontextmanager
