@@ -206,15 +206,16 @@ def check_upload(principal: Principal, context: Context) -> None:
         check(principal, Action.UPLOAD, context)
 
 
-def check_move(principal: Principal, context: Context, media: Target) -> None:
-    """Raises NotAllowed unless a principal who may change an object may move it out of or into this context.
+def check_move(principal: Principal, before: Target, after: Target) -> None:
+    """Raises NotAllowed unless a principal who may change an object may take it from one context into the other.
 
     No one moves an object into a context that they could not have uploaded it into, and an invoice stays one.
     """
-    if context.context_type == ContextType.INVOICE_PDF:
-        check(principal, Action.UPLOAD_INVOICE, context)
-    elif (context.context_type, context.context_id) != (media.context_type, media.context_id):
-        check_upload(principal, context)
+    if (before.context_type, before.context_id) == (after.context_type, after.context_id):
+        return
+    if before.context_type == ContextType.INVOICE_PDF:
+        check(principal, Action.UPLOAD_INVOICE, before)
+    check_upload(principal, Context(after.context_type, after.context_id))
 
 
 def check_link(holder: LinkHolder, media: Linked) -> None:

@@ -18,6 +18,7 @@ from app.config import Scanning, Storage
 from app.errors import ScannerUnavailable
 from app.media import ObjectAddress
 from app.presign import Signer
+from app.signing import signer_of
 
 _CLEAN: Final = 0
 _INFECTED: Final = 1
@@ -99,15 +100,7 @@ def scanner_of(scanning: Scanning | None, storage: Storage) -> Scanner | None:
     """The scanner that the settings name, which reads storage as the worker identity. None: nothing is scanned."""
     if scanning is None:
         return None
-    return Scanner(
-        scanning,
-        Signer(
-            base_url=f"{'https' if storage.secure else 'http'}://{storage.endpoint}",
-            region=storage.region,
-            access_key=storage.worker.access_key,
-            secret_key=storage.worker.secret_key,
-        ),
-    )
+    return Scanner(scanning, signer_of(storage, storage.worker, storage.url))
 
 
 async def _end(program: asyncio.subprocess.Process) -> None:

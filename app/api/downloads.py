@@ -14,8 +14,9 @@ from app.access import Action, Actor, check, sight_of
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.errors import MediaNotFound, MediaNotReady, NotAllowed, NotAuthenticated
+from app.flow.audit import record
 from app.flow.find_media import find_linked_media, find_media
-from app.flow.grant_download import Disposition, PresignedDownload, grant_download, record_link
+from app.flow.grant_download import Disposition, PresignedDownload, grant_download
 from app.media import MediaObject
 
 # The link is a secret as long as it lives: no cache keeps it, no other site learns it.
@@ -71,7 +72,8 @@ async def _link(
         ttl_seconds=parts.settings.download_url_ttl_seconds,
         signer=parts.download_signer,
     )
-    await record_link(media, by=by, database=parts.database)
+    # Before it is handed out: a link that nobody knows of must not be.
+    await record("link.issued", by=by, media_id=media.id, database=parts.database)
     if "application/json" in request.headers.get("accept", "").lower():
         return Response(link, headers=_HEADERS)
     return Response(None, status_code=HTTP_302_FOUND, headers={**_HEADERS, "Location": link.url})

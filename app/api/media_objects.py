@@ -25,7 +25,7 @@ from app.errors import (
     StorageUnavailable,
     UnsupportedBody,
 )
-from app.flow.change_media import MediaChange, change_media, changed, moved_into
+from app.flow.change_media import MediaChange, change_media, changed
 from app.flow.delete_media import delete_media
 from app.flow.find_media import find_media, find_settled_media
 from app.flow.list_media import Filters, list_media
@@ -120,8 +120,7 @@ class MediaObjects(Controller):
         check(caller, Action.CHANGE, media)
         _check_revision(if_match, media)
         after = changed(media, data)
-        for context in moved_into(media, after):
-            check_move(caller, context, media)
+        check_move(caller, media, after)
         saved = await change_media(after, revision=media.revision, by=caller.actor, database=parts.database)
         return Response(view_media(saved, parts), headers={"ETag": etag(saved)})
 

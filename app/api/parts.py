@@ -8,13 +8,14 @@ import msgspec
 
 from app import database, event_bus, object_store
 from app.api.auth import Callers, DownloadTokens
-from app.config import ApiSettings, Identity
+from app.config import ApiSettings
 from app.database import Database
 from app.event_bus import EventBus
 from app.flow.find_media import Changes
 from app.object_store import ObjectStore
 from app.presign import Signer
 from app.scanner import Scanner, scanner_of
+from app.signing import signer_of
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -50,19 +51,10 @@ async def open_parts(settings: ApiSettings, callers: Callers) -> AsyncIterator[P
                 scanner=scanner_of(settings.scanning, settings.storage),
                 event_bus=connected_bus,
                 changes=changes,
-                upload_signer=_signer(settings, settings.uploader),
-                download_signer=_signer(settings, settings.downloader),
+                upload_signer=signer_of(settings.storage, settings.uploader, settings.storage_public_url),
+                download_signer=signer_of(settings.storage, settings.downloader, settings.storage_public_url),
                 download_tokens=DownloadTokens(settings.public_token_secrets, settings.public_token_ttl_seconds),
                 callers=callers,
             )
         finally:
             listening.cancel()
-
-
-def _signer(settings: ApiSettings, identity: Identity) -> Signer:
-    return Signer(
-        base_url=settings.storage_public_url,
-        region=settings.storage.region,
-        access_key=identity.access_key,
-        secret_key=identity.secret_key,
-    )

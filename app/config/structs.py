@@ -25,6 +25,11 @@ class Storage(msgspec.Struct, frozen=True):
     bucket_incoming: str
 
     @property
+    def url(self) -> str:
+        """Storage as the service reaches it; what clients reach may be another address."""
+        return f"{'https' if self.secure else 'http'}://{self.endpoint}"
+
+    @property
     def quarantine(self) -> bool:
         """Uploads land in a bucket of their own and are copied, instead of being served from where they land."""
         return self.bucket_incoming != self.bucket_media

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from app.access import Actor, Context
+from app.access import Actor
 from app.database import Database, media_object, queries
 from app.errors import InvalidRequest, MediaClosed, RevisionChanged
 from app.file_name import MAX_CHARACTERS, checked
@@ -39,12 +39,6 @@ def changed(media: MediaObject, change: MediaChange) -> MediaObject:
     if after.context_id is not None and after.context_type is None:
         raise InvalidRequest("context_id needs a context_type.")
     return after
-
-
-def moved_into(before: MediaObject, after: MediaObject) -> list[Context]:
-    """The contexts that a change takes an object out of and into: none where it stays where it is."""
-    contexts = [Context(media.context_type, media.context_id) for media in (before, after)]
-    return contexts if contexts[0] != contexts[1] else []
 
 
 async def change_media(after: MediaObject, *, revision: int, by: Actor, database: Database) -> MediaObject:

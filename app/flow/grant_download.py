@@ -69,11 +69,6 @@ async def grant_downloads(
     return [grant(media_id) for media_id in ids]
 
 
-async def record_link(media: MediaObject, *, by: Actor, database: Database) -> None:
-    """Remember that a link is handed out: called before it is."""
-    await database.one(_sql["record_link"], by.id, by.kind, media.id)
-
-
 def _life_seconds(media: MediaObject, ttl_seconds: int, now: datetime) -> int:
     if media.expires_at is None:
         return ttl_seconds

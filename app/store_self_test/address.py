@@ -10,7 +10,7 @@ import httpx
 
 from app.config import ApiSettings
 from app.media import COPIES_PREFIX
-from app.presign import Signer
+from app.signing import signer_of
 from app.store_self_test.finding import Finding, failed, passed
 
 _SKEW_SECONDS: Final = 5
@@ -80,11 +80,6 @@ def _listed(origins: Iterable[str]) -> str:
 
 def _download_url(settings: ApiSettings) -> str:
     """Of nothing. An edge lets only signed requests through."""
-    signer = Signer(
-        base_url=settings.storage_public_url,
-        region=settings.storage.region,
-        access_key=settings.downloader.access_key,
-        secret_key=settings.downloader.secret_key,
-    )
+    signer = signer_of(settings.storage, settings.downloader, settings.storage_public_url)
     key = f"{COPIES_PREFIX}self-test"
     return signer.presign("GET", settings.storage.bucket_media, key, now=datetime.now(UTC), expires_seconds=60)

@@ -19,7 +19,7 @@ from app.config import ApiSettings, Identity
 from app.errors import StorageUnavailable
 from app.media import COPIES_PREFIX, UPLOADS_PREFIX, ObjectAddress
 from app.object_store import ObjectStore
-from app.presign import Signer
+from app.signing import signer_of
 
 BODY: Final = b"The store's self-test wrote this."
 SHA256: Final = base64.b64encode(hashlib.sha256(BODY).digest()).decode()
@@ -64,9 +64,7 @@ class Ground:
     @property
     def base_urls(self) -> tuple[str, ...]:
         """Storage as clients reach it, and as the service does, if that is another address."""
-        storage = self.settings.storage
-        own = f"{'https' if storage.secure else 'http'}://{storage.endpoint}"
-        return tuple(dict.fromkeys((self.settings.storage_public_url, own)))
+        return tuple(dict.fromkeys((self.settings.storage_public_url, self.settings.storage.url)))
 
     def _key(self, bucket: str, prefix: str) -> ObjectAddress:
         self._taken.append(ObjectAddress(bucket, f"{prefix}{self._name}-{len(self._taken)}"))
@@ -83,12 +81,7 @@ class Ground:
     ) -> str:
         """Presigned for where clients reach storage, or for another address of it."""
         settings = self.settings
-        signer = Signer(
-            base_url=base_url or settings.storage_public_url,
-            region=settings.storage.region,
-            access_key=identity.access_key,
-            secret_key=identity.secret_key,
-        )
+        signer = signer_of(settings.storage, identity, base_url or settings.storage_public_url)
         now = datetime.now(UTC)
         return signer.presign(
             method, address.bucket, address.key, now=now, expires_seconds=_URL_SECONDS, headers=headers

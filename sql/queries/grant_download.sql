@@ -1,7 +1,3 @@
--- name: record_link
--- A presigned GET was asked for, and is about to be handed out.
-INSERT INTO media.audit (actor, actor_kind, action, media_id) VALUES ($1, $2, 'link.issued', $3);
-
 -- name: find_many
 -- Those of these media objects that are there, for a caller who may have links to all; for the ready ones it is recorded.
 WITH found AS (

@@ -107,14 +107,14 @@ def test_an_admin_makes_no_invoices():
 def test_moving_takes_what_uploading_there_takes():
     media = Media(uuid4(), ME, "website_media")
     with pytest.raises(NotAllowed):
-        check_move(Principal(ME), Context(*MINE), media)
-    check_move(Principal(ME, contexts=frozenset({MINE})), Context(*MINE), media)
-    check_move(Principal(ME), Context("website_media", None), media)
+        check_move(Principal(ME), media, Context(*MINE))
+    check_move(Principal(ME, contexts=frozenset({MINE})), media, Context(*MINE))
+    check_move(Principal(ME), media, Context("website_media", None))
 
 
 def test_an_invoice_is_moved_nowhere_by_its_owner():
     with pytest.raises(NotAllowed):
-        check_move(Principal(ME), Context("invoice_pdf", TICKET), Media(uuid4(), ME, "invoice_pdf", TICKET))
+        check_move(Principal(ME), Media(uuid4(), ME, "invoice_pdf", TICKET), Context("website_media", None))
 
 
 def test_a_temporary_token_opens_its_object_while_it_is_public_and_its_epoch_lasts():
