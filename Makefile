@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin/
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages run test check format lock attacks mutants fuzz bench clean
+.PHONY: help install system-packages run test check format lock attacks mutants fuzz faults bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ mutants: install ## take each defence away, one at a time, and see an attack tes
 
 fuzz: install ## requests made from the OpenAPI document, for minutes; FUZZ_SEED=2 makes others
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} exec $(RUN)pytest tests/attacks/test_fuzz.py $(ARGS)
+
+faults: install ## clients upload while every process is killed and stopped, in both modes; MINUTES=30 SEED=1; prints a table
+	@exec $(RUN)python -m tests.faults --minutes $${MINUTES:-30} --seed $${SEED:-1} $(ARGS)
 
 bench: install ## how fast it is, side by side
 	$(RUN)python -m tests.bench

@@ -56,7 +56,7 @@ async def test_waiting_ends_with_the_change_and_not_with_the_time(api, user):
     waiting = asyncio.create_task(api.get(f"/api/v1/media/{asked['id']}", headers=user | {"Prefer": "wait=20"}))
     changes = api.app.state.parts.changes
     async with asyncio.timeout(5):
-        while not changes._waiting:  # noqa: ASYNC110  nothing tells that it waits
+        while not changes._waiting:  # nothing tells that it waits
             await asyncio.sleep(0.01)
         await api.delete(f"/api/v1/media/{asked['id']}", headers=user)
         answer = await waiting

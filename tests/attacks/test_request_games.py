@@ -254,9 +254,9 @@ class TestWantsToHoldConnections:
             asset = request("GET", "/docs/assets/swagger-ui-bundle.js", close=False)
             await loop.sock_sendall(client, asset * 4)
             async with asyncio.timeout(5):
-                while not impatient.server_state.connections:  # noqa: ASYNC110  nothing tells that it has begun
+                while not impatient.server_state.connections:  # nothing tells that it has begun
                     await asyncio.sleep(0.01)
-                while impatient.server_state.connections:  # noqa: ASYNC110  nor that it has ended
+                while impatient.server_state.connections:  # nor that it has ended
                     await asyncio.sleep(0.01)
 
     async def test_more_connections_than_the_bound_are_closed_and_others_are_served(self, crowded):
@@ -288,7 +288,7 @@ class TestWantsToHoldConnections:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.sendall(request("POST", UPLOAD, JSON, authorized, "Content-Length: 99"))
             async with asyncio.timeout(5):
-                while not impatient.server_state.tasks:  # noqa: ASYNC110  nothing tells that it has begun
+                while not impatient.server_state.tasks:  # nothing tells that it has begun
                     await asyncio.sleep(0)
         (answer,) = await said(impatient.port, request())
         assert (answer.status, failures) == (200, [])
