@@ -21,6 +21,7 @@ from app.media import MediaObject
 _SQL: Final = Path(__file__).parent.parent / "sql"
 _BLOCK: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _MIGRATION_LOCK: Final = 5_318_008  # any number that no other user of this database locks
+_MIGRATION_LOCK_POLL_SECONDS: Final = 0.1
 _UNREACHABLE: Final = (
     OSError,
     TimeoutError,
@@ -136,24 +137,57 @@ async def listen(database_url: str, channel: str, heard: Callable[[str], None]) 
 
 
 async def migrate(database_url: str) -> list[str]:
-    """Apply the migrations that are not in yet, in order, one transaction each. Returns their names.
+    """Apply the migrations that are not in yet, in order. Returns their names.
 
-    Runs at once with others (advisory lock) and beside old code: a lock that it can't get in 5 s ends it.
+    Runs at once with others (advisory lock) and beside old code: a lock that it can't get in 5 s ends it. Each is one
+    transaction, except those whose first line begins with `-- outside a transaction`.
     """
     connection = await asyncpg.connect(database_url)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
+        await _lock_out_others(connection)
         await connection.execute("SET lock_timeout = '5s'")
         await connection.execute((_SQL / "migrations.sql").read_text())
         waiting = await _waiting(connection)
         for name in waiting:
-            async with connection.transaction():
-                await connection.execute((_SQL / "migrations" / f"{name}.sql").read_text())
-                await connection.execute("INSERT INTO media.migrations (name) VALUES ($1)", name)
+            await _apply(connection, name)
             log.info("migration.applied", name=name)
         return waiting
     finally:
         await connection.close()
+
+
+async def _lock_out_others(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """By asking again: a statement that waits holds a snapshot, which an index built CONCURRENTLY would wait for."""
+    while not await connection.fetchval(  # noqa: ASYNC110  PostgreSQL does not tell
+        "SELECT pg_try_advisory_lock($1)", _MIGRATION_LOCK
+    ):
+        await asyncio.sleep(_MIGRATION_LOCK_POLL_SECONDS)
+
+
+async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> None:
+    sql = (_SQL / "migrations" / f"{name}.sql").read_text()
+    record = "INSERT INTO media.migrations (name) VALUES ($1)"
+    if not sql.startswith("-- outside a transaction"):
+        async with connection.transaction():
+            await connection.execute(sql)
+            await connection.execute(record, name)
+        return
+    await _drop_unfinished_indexes(connection, sql)
+    for statement in sql.split(";\n"):  # each on its own, as several at once would be a transaction
+        if statement.strip():
+            await connection.execute(statement)
+    await connection.execute(record, name)
+
+
+async def _drop_unfinished_indexes(connection: "asyncpg.Connection[asyncpg.Record]", sql: str) -> None:
+    """Indexes of this migration whose building was broken off: IF NOT EXISTS would take them for done."""
+    unfinished = await connection.fetch(
+        "SELECT relname FROM pg_index JOIN pg_class ON oid = indexrelid"
+        " WHERE NOT indisvalid AND relnamespace = 'media'::regnamespace"
+    )
+    for index in unfinished:
+        if re.search(rf"\b{re.escape(index['relname'])}\b", sql):
+            await connection.execute(f"DROP INDEX CONCURRENTLY media.{index['relname']}")
 
 
 async def missing_migrations(database_url: str) -> list[str]:

@@ -10,7 +10,7 @@ from app.config import ApiSettings, Bus, Identity
 from app.database import missing_migrations
 from app.errors import BusUnavailable, DatabaseUnavailable, StorageUnavailable
 from app.event_streams import missing_streams
-from app.object_store_admin import keeps_versions, missing_targets, refusal_of
+from app.object_store_admin import keeps_versions, missing_targets, refusal_of, wrong_lifecycles
 from app.store_self_test import Finding, public_address, self_test
 from app.store_self_test.finding import failed, passed
 
@@ -56,6 +56,7 @@ async def _storage(settings: ApiSettings) -> AsyncIterator[Finding]:
             yield _identity(name, identity, await refusal_of(storage, identity, storage.bucket_media))
         if not storage.quarantine:
             yield _versions(storage.bucket_media, kept=await keeps_versions(storage, storage.bucket_media))
+        yield _lifecycles(await wrong_lifecycles(storage))
         missing = await missing_targets(storage)
     except StorageUnavailable as error:
         reason = type(error.__cause__).__name__
@@ -82,6 +83,13 @@ def _versions(bucket: str, *, kept: bool) -> Finding:
     if kept:
         return passed("versions", f"{bucket} keeps them: links name what was checked")
     return failed("versions", f"{bucket} keeps none, so links can't name what was checked", "Run `media provision`.")
+
+
+def _lifecycles(wrong: list[str]) -> Finding:
+    if not wrong:
+        return passed("lifecycle", "uploads and orphans that nobody removes expire, and nothing that is served does")
+    advice = "Run `media provision`; rules of the invoices bucket are yours to remove."
+    return failed("lifecycle", "; ".join(wrong), advice)
 
 
 def _identity(name: str, identity: Identity, refusal: str | None) -> Finding:

@@ -1,7 +1,8 @@
 """The messages in and out: their shapes, subjects and ids. Pure.
 
-Out: one event per change of state, in past tense, on stream MEDIA. A media object enters each state at most once, so
-the id of an event is derived from the object and the event type: whoever says it again says the same thing.
+Out: one event per change of state, and one where bytes were found changed, in past tense, on stream MEDIA. Each is said
+of a media object at most once, so its id is derived from the object and the event type: whoever says it again says the
+same thing.
 In: the storage's bucket notifications on stream MINIO_EVENTS.
 """
 
@@ -28,6 +29,7 @@ SUBJECTS: Final = {
     "MediaRejected": "media.rejected",
     "MediaDeleted": "media.deleted",
     "MediaExpired": "media.expired",
+    "MediaTampered": "media.tampered",
 }
 
 
@@ -73,6 +75,11 @@ def media_deleted(media: MediaObject, at: datetime) -> OutboxEntry:
 def media_expired(media: MediaObject, at: datetime) -> OutboxEntry:
     """The upload never came, was called off, or the object reached its `expires_at`."""
     return _entry("MediaExpired", media, at)
+
+
+def media_tampered(media: MediaObject, at: datetime) -> OutboxEntry:
+    """The bytes of a ready object are not those that were checked."""
+    return _entry("MediaTampered", media, at)
 
 
 def _entry(event_type: str, media: MediaObject, at: datetime, reason: str | None = None) -> OutboxEntry:

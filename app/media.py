@@ -17,6 +17,7 @@ from app.errors import InvalidRequest
 
 UPLOADS_PREFIX: Final = "uploads/"  # where clients may write: minio-policies/uploader.json knows it
 COPIES_PREFIX: Final = "media/"  # where the worker copies to in quarantine mode: minio-policies/worker.json
+ORPHANS_PREFIX: Final = "orphans/"  # where bytes without a row wait for their end, in the media bucket
 
 _KEY_BYTES: Final = 24  # 192 random bits: a key can't be guessed
 _END_OF_TIME: Final = 9_000  # a year that PostgreSQL can hold in any time zone

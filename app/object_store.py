@@ -8,14 +8,17 @@ StorageUnavailable; an object that isn't there is None or nothing to remove.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote
+from xml.etree.ElementTree import ParseError
 
 import aiohttp
 import msgspec
 from miniopy_async.api import Minio
+from miniopy_async.datatypes import parse_copy_object, parse_list_objects
 from miniopy_async.deleteobjects import DeleteObject
-from miniopy_async.error import MinioException, S3Error
+from miniopy_async.error import MinioException, S3Error, ServerError
 from miniopy_async.versioningconfig import OFF
 from multidict import CIMultiDict
 
@@ -26,6 +29,22 @@ from app.media import ObjectAddress
 _GONE: Final = ("NoSuchKey", "NoSuchVersion")
 _EMPTY: Final = "InvalidRange"  # what a ranged GET of an object without bytes answers
 _UNREADABLE: Final = ("InvalidRequest", "SSEEncryptedObject", "InvalidObjectState")  # e.g. encrypted by the uploader
+_COVERED_UP: Final = "MethodNotAllowed"  # what a HEAD of a delete marker answers
+# Refusals that say something of storage or of us; all others of a copy say something of the object.
+_NOT_THE_OBJECT: Final = (
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "NoSuchBucket",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "SignatureDoesNotMatch",
+    "SlowDown",
+    "SlowDownWrite",
+    "XMinioServerNotInitialized",
+    "XMinioStorageFull",
+)
+_BROKEN: Final = 500  # HEAD has no body that says more
+_PAGE_VERSIONS: Final = 1000  # as many as storage lists at once
 
 # What every object has; any other header that storage gives back was put there by the uploader.
 _USUAL_HEADERS: Final = frozenset(
@@ -74,6 +93,48 @@ class Copied(msgspec.Struct, frozen=True):
     """The SHA-256 (base64) that storage computed over the bytes that it wrote."""
 
     checksum_sha256: str | None
+
+
+class HashedCopy(msgspec.Struct, frozen=True):
+    """What storage computed over the bytes that it wrote: the SHA-256 (base64), and the ETag, which is their MD5."""
+
+    checksum_sha256: str | None
+    etag: str
+
+
+class StoredVersion(msgspec.Struct, frozen=True):
+    """One version of an object, as a listing tells it. `version_id` is "null" where the bucket keeps none."""
+
+    key: str
+    version_id: str
+    is_latest: bool
+    is_delete_marker: bool
+    size_bytes: int
+    etag: str
+    last_modified: datetime
+
+
+class Continuation(msgspec.Struct, frozen=True):
+    """Where a listing goes on. For storage alone to understand: it is no key."""
+
+    key_marker: str
+    version_id_marker: str
+
+
+class ListedPage(msgspec.Struct, frozen=True):
+    """A page of a listing, in the order of keys. Without a continuation it is the last."""
+
+    versions: list[StoredVersion]
+    continuation: Continuation | None
+
+
+class StoredHead(msgspec.Struct, frozen=True):
+    """What a HEAD tells of one version of an object."""
+
+    size_bytes: int = 0
+    etag: str = ""
+    content_type: str = ""
+    is_delete_marker: bool = False
 
 
 class ObjectStore:
@@ -144,6 +205,72 @@ class ObjectStore:
         except S3Error as error:
             return _absent_or_unreadable(error)
         return Copied(response.headers.get("x-amz-checksum-sha256"))
+
+    async def list_versions(self, bucket: str, continuation: Continuation | None) -> ListedPage:
+        """A page of all that is in a bucket, delete markers too. Later pages may be as old as the first."""
+        query: dict[str, str | list[str] | tuple[str]] = {
+            "versions": "",
+            "encoding-type": "url",
+            "delimiter": "",
+            "prefix": "",
+            "max-keys": str(_PAGE_VERSIONS),
+            "key-marker": continuation.key_marker if continuation else "",
+            "version-id-marker": continuation.version_id_marker if continuation else "",
+        }
+        try:
+            with _unreachable_is_unavailable():
+                response = await self._client._execute("GET", bucket, query_params=query)  # noqa: SLF001
+                async with response:
+                    return _listed_page(await response.text())
+        except S3Error as error:
+            raise StorageUnavailable from error
+
+    async def head(self, address: ObjectAddress, version_id: str | None) -> StoredHead | Unreadable | None:
+        """Size and ETag of a version, or of the latest. None: it is not there, or covered up."""
+        try:
+            with _unreachable_is_unavailable():
+                found = await self._client.stat_object(address.bucket, address.key, version_id=version_id)
+        except S3Error as error:
+            return StoredHead(is_delete_marker=True) if error.code == _COVERED_UP else _absent_or_unreadable(error)
+        except StorageUnavailable as error:
+            if isinstance(error.__cause__, ServerError) and error.__cause__.status_code == _BROKEN:
+                return Unreadable("InternalError")
+            raise
+        return StoredHead(found.size or 0, (found.etag or "").strip('"'), found.content_type or "")
+
+    async def copy_version(
+        self, source: ObjectAddress, version_id: str | None, target: ObjectAddress, content_type: str
+    ) -> HashedCopy | Unreadable | None:
+        """Copy a version, or the latest, server-side. None: no such source. Unreadable: storage can't copy this one."""
+        named = quote(f"/{source.bucket}/{source.key}") + (f"?versionId={version_id}" if version_id else "")
+        headers: dict[str, str | list[str] | tuple[str]] = {
+            "content-type": content_type,
+            "x-amz-copy-source": named,
+            "x-amz-checksum-algorithm": "SHA256",
+            "x-amz-metadata-directive": "REPLACE",
+            "x-amz-tagging-directive": "REPLACE",
+        }
+        try:
+            with _unreachable_is_unavailable():
+                response = await self._client._execute("PUT", target.bucket, target.key, headers=headers)  # noqa: SLF001
+                async with response:
+                    etag, _ = parse_copy_object(await response.text())
+        except S3Error as error:
+            if error.code in (*_GONE, _COVERED_UP):
+                return None
+            if error.code in _NOT_THE_OBJECT:
+                raise StorageUnavailable from error
+            return Unreadable(str(error.code))
+        return HashedCopy(response.headers.get("x-amz-checksum-sha256"), etag.strip('"'))
+
+    async def remove_version(self, address: ObjectAddress, version_id: str) -> bool:
+        """Remove one version of an object, or its delete marker, and no other. Returns whether it is gone."""
+        try:
+            with _unreachable_is_unavailable():
+                errors = await self._client.remove_objects(address.bucket, [DeleteObject(address.key, version_id)])
+        except S3Error as error:
+            raise StorageUnavailable from error
+        return all(error.code in _GONE for error in errors)
 
     async def remove(self, addresses: Iterable[ObjectAddress]) -> list[ObjectAddress]:
         """Remove objects, one request for each bucket. Returns those that are gone, whether or not they were there."""
@@ -217,6 +344,26 @@ async def connect(storage: Storage, identity: Identity, *, connections: int = 64
         )
 
 
+def _listed_page(answer: str) -> ListedPage:
+    objects, is_truncated, key_marker, version_id_marker = parse_list_objects(answer)
+    versions = [
+        StoredVersion(
+            key=listed.object_name,
+            version_id=listed.version_id or "null",
+            is_latest=str(listed.is_latest).lower() == "true",
+            is_delete_marker=listed.is_delete_marker,
+            size_bytes=listed.size or 0,
+            etag=listed.etag or "",
+            last_modified=listed.last_modified,
+        )
+        for listed in objects
+        if listed.object_name is not None and listed.last_modified is not None  # each has both
+    ]
+    versions.sort(key=lambda version: version.key)  # as bytes, too: UTF-8 keeps the order of code points
+    continuation = Continuation(key_marker or "", version_id_marker or "") if is_truncated else None
+    return ListedPage(versions, continuation)
+
+
 def _absent_or_unreadable(error: S3Error) -> Unreadable | None:
     if error.code in _GONE:
         return None
@@ -231,5 +378,12 @@ def _unreachable_is_unavailable() -> Iterator[None]:
         yield
     except S3Error:
         raise
-    except (TimeoutError, aiohttp.ClientError, asyncio.IncompleteReadError, OSError, MinioException) as error:
+    except (
+        TimeoutError,
+        aiohttp.ClientError,
+        asyncio.IncompleteReadError,
+        OSError,
+        MinioException,
+        ParseError,
+    ) as error:
         raise StorageUnavailable from error

@@ -1,8 +1,9 @@
-"""MinIO as root sees it, once per deployment: buckets, one narrow identity per purpose, notifications.
+"""MinIO as root sees it, once per deployment: buckets, one narrow identity per purpose, notifications, lifecycles.
 
 Doing it again changes nothing, except what was changed by others: each identity ends with exactly its one policy of
-minio-policies/. Policies are named after the media bucket (`media-uploader`), so that deployments can share a MinIO.
-CORS alone is the whole server's: deployments that share one name the same CORS_ALLOWED_ORIGINS.
+minio-policies/, and the buckets that media land in and are served from with exactly the lifecycle rules below. Policies
+are named after the media bucket (`media-uploader`), so that deployments can share a MinIO. CORS and the end of
+unfinished multipart uploads are the whole server's: deployments that share one name the same CORS_ALLOWED_ORIGINS.
 """
 
 import json
@@ -13,24 +14,31 @@ from typing import Final
 
 import aiohttp
 from miniopy_async.api import Minio
-from miniopy_async.commonconfig import ENABLED
+from miniopy_async.commonconfig import ENABLED, Filter
 from miniopy_async.credentials.providers import StaticProvider
 from miniopy_async.error import S3Error
+from miniopy_async.lifecycleconfig import Expiration, LifecycleConfig, NoncurrentVersionExpiration, Rule
 from miniopy_async.minioadmin import MinioAdmin
 from miniopy_async.notificationconfig import NotificationConfig, PrefixFilterRule, QueueConfig
 from miniopy_async.versioningconfig import VersioningConfig
 
 from app.config import Identity, ProvisionSettings, Storage
 from app.errors import StorageUnavailable
+from app.media import ORPHANS_PREFIX, UPLOADS_PREFIX
 
 # Put and CompleteMultipartUpload, not Copy: what the worker copies is no upload.
 NOTIFIED_EVENTS: Final = ("s3:ObjectCreated:Put", "s3:ObjectCreated:CompleteMultipartUpload")
-NOTIFIED_PREFIX: Final = "uploads/"
+NOTIFIED_PREFIX: Final = UPLOADS_PREFIX
 # As a MinIO without MINIO_SITE_REGION names its NATS targets `FAST` and `DURABLE`.
 NOTIFICATION_TARGETS: Final = ("arn:minio:sqs::FAST:nats", "arn:minio:sqs::DURABLE:nats")
 
 # MinIO takes an empty list for "*", which answers any page as if it were meant. This name never resolves (RFC 6761).
 _NO_ORIGIN: Final = ("https://nobody.invalid",)
+
+_UPLOADS_DAYS: Final = 2
+_ORPHANS_DAYS: Final = 30
+# This MinIO refuses AbortIncompleteMultipartUpload as a rule of its own and drops it from others: it has this instead.
+_UNFINISHED_UPLOADS_EXPIRE: Final = "24h"
 
 _POLICIES: Final = Path(__file__).parent.parent / "minio-policies"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
@@ -56,7 +64,8 @@ async def provision_storage(settings: ProvisionSettings) -> None:
             await _keep_versions(store, storage)
             await _make_identities(admin, settings)
             await _announce_uploads(store, storage.bucket_incoming)
-            await _let_pages_call(admin, settings.cors_allowed_origins)
+            await _set_lifecycles(store, storage)
+            await _set_up_server(admin, settings.cors_allowed_origins)
     except (aiohttp.ClientConnectionError, TimeoutError) as error:
         raise StorageUnavailable from error
 
@@ -110,9 +119,48 @@ async def _announce_uploads(store: Minio, bucket: str) -> None:
     await store.set_bucket_notification(bucket, NotificationConfig(queue_config_list=queues))
 
 
-async def _let_pages_call(admin: MinioAdmin, origins: tuple[str, ...]) -> None:
-    """For the whole server, at once: MinIO has no CORS of a bucket's own."""
-    await admin.config_set("api", {"cors_allow_origin": ",".join(origins or _NO_ORIGIN)})
+async def _set_lifecycles(store: Minio, storage: Storage) -> None:
+    """Exactly these: a rule from before, when uploads landed in another bucket, would now expire what is served."""
+    for bucket, rules in _lifecycles(storage).items():
+        await store.set_bucket_lifecycle(bucket, LifecycleConfig(rules))
+
+
+def _lifecycles(storage: Storage) -> dict[str, list[Rule]]:
+    """The last nets. What lands in place is what is served: there, nothing but orphans may expire."""
+    orphans = Filter(prefix=ORPHANS_PREFIX)
+    rules = {
+        storage.bucket_media: [
+            Rule(
+                ENABLED,
+                rule_id="orphans",
+                rule_filter=orphans,
+                expiration=Expiration(days=_ORPHANS_DAYS),
+                # In a bucket that keeps versions, to expire is to be covered up: these two remove what is left then.
+                noncurrent_version_expiration=NoncurrentVersionExpiration(noncurrent_days=1),
+            ),
+            Rule(
+                ENABLED,
+                rule_id="orphans-covered-up",
+                rule_filter=orphans,
+                expiration=Expiration(expired_object_delete_marker=True),
+            ),
+        ]
+    }
+    if storage.quarantine:
+        uploads, expiration = Filter(prefix=UPLOADS_PREFIX), Expiration(days=_UPLOADS_DAYS)
+        rules[storage.bucket_incoming] = [Rule(ENABLED, rule_id="uploads", rule_filter=uploads, expiration=expiration)]
+    return rules
+
+
+async def _set_up_server(admin: MinioAdmin, origins: tuple[str, ...]) -> None:
+    """For the whole server, at once: MinIO has no CORS of a bucket's own, nor an end of unfinished uploads."""
+    await admin.config_set(
+        "api",
+        {
+            "cors_allow_origin": ",".join(origins or _NO_ORIGIN),
+            "stale_uploads_expiry": _UNFINISHED_UPLOADS_EXPIRE,
+        },
+    )
 
 
 async def refusal_of(storage: Storage, identity: Identity, bucket: str) -> str | None:
@@ -141,6 +189,53 @@ async def missing_targets(storage: Storage) -> list[str]:
         raise StorageUnavailable from error
     announced = {queue.queue for queue in configured.queue_config_list or ()}
     return [target for target in NOTIFICATION_TARGETS if target not in announced]
+
+
+async def wrong_lifecycles(storage: Storage) -> list[str]:
+    """What is missing of the lifecycle rules, and which rule expires what is served. Raises StorageUnavailable."""
+    wrong = []
+    try:
+        async with _session() as session:
+            store = _store(storage, storage.worker, session)
+            for bucket in dict.fromkeys((storage.bucket_media, storage.bucket_incoming, storage.bucket_invoices)):
+                wrong += await _wrong_rules_of(bucket, store, storage)
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise StorageUnavailable from error
+    return wrong
+
+
+async def _wrong_rules_of(bucket: str, store: Minio, storage: Storage) -> list[str]:
+    try:
+        found = await store.get_bucket_lifecycle(bucket)
+    except S3Error as error:
+        # That a bucket is missing is told where buckets are.
+        return [] if error.code == "NoSuchBucket" else [f"rules of {bucket} can't be read ({error.code})"]
+    return _wrong_rules(bucket, found.rules if found else [], storage)
+
+
+def _wrong_rules(bucket: str, found: list[Rule], storage: Storage) -> list[str]:
+    enabled = [rule for rule in found if rule.status == ENABLED]
+    there = {(_prefix(rule), rule.expiration.days) for rule in enabled if rule.expiration}
+    wanted = {
+        (_prefix(rule), rule.expiration.days)
+        for rule in _lifecycles(storage).get(bucket, [])
+        if rule.expiration and rule.expiration.days
+    }
+    missing = [f"{bucket} keeps {prefix} for ever" for prefix, _ in sorted(wanted - there)]
+    may_expire = UPLOADS_PREFIX if storage.quarantine and bucket == storage.bucket_incoming else ORPHANS_PREFIX
+    dangerous = [
+        f"rule {rule.rule_id} of {bucket} expires {_prefix(rule) or 'everything'}"
+        for rule in enabled
+        if not _prefix(rule).startswith(may_expire)
+    ]
+    return missing + dangerous
+
+
+def _prefix(rule: Rule) -> str:
+    """The keys that a rule is about; "" is all of them."""
+    chosen = rule.rule_filter
+    both = chosen.and_operator if chosen else None
+    return (both.prefix if both else chosen.prefix if chosen else None) or ""
 
 
 async def keeps_versions(storage: Storage, bucket: str) -> bool:

@@ -82,6 +82,9 @@ CREATE INDEX media_objects_context ON media.media_objects (context_type, context
 -- What the sweep and the expiry look for: their cost grows with these rows, not with all.
 CREATE INDEX media_objects_sweep ON media.media_objects (sweep_at) WHERE status = 'pending';
 CREATE INDEX media_objects_expiry ON media.media_objects (expires_at) WHERE status = 'ready';
+-- What `media audit` reads by: in the order in which storage lists keys.
+CREATE INDEX media_objects_storage_order
+    ON media.media_objects (bucket_name, storage_path COLLATE "C") WHERE status = 'ready';
 
 CREATE FUNCTION media.refuse_wrong_transition() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -140,7 +143,7 @@ CREATE TABLE media.outbox (
     published_at timestamptz,
     CONSTRAINT event_is_said_once UNIQUE (event_id),
     CONSTRAINT event_type_is_known
-        CHECK (event_type IN ('MediaUploaded', 'MediaRejected', 'MediaDeleted', 'MediaExpired'))
+        CHECK (event_type IN ('MediaUploaded', 'MediaRejected', 'MediaDeleted', 'MediaExpired', 'MediaTampered'))
 );
 
 -- Serves the relay: what is unpublished, and whether an earlier event of the same object is.
@@ -209,7 +212,7 @@ CREATE TABLE media.audit (
     CONSTRAINT action_is_known CHECK (
         action IN (
             'upload.requested', 'upload.finalized', 'upload.retried', 'link.issued', 'links.revoked',
-            'media.changed', 'media.deleted', 'media.expired', 'media.purged', 'message.replayed'
+            'media.changed', 'media.deleted', 'media.expired', 'media.purged', 'media.tampered', 'message.replayed'
         )
     )
 );

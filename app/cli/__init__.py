@@ -18,6 +18,7 @@ _COMMANDS = {
     "wait": "app.cli.client",
     "download": "app.cli.client",
     "doctor": "app.cli.doctor",
+    "audit": "app.cli.audit",
 }
 
 

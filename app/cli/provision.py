@@ -13,7 +13,7 @@ from app.telemetry import configure_logs
 @click.command()
 @click.option("--only", type=click.Choice(["streams", "storage"]), help="Storage's notifications need the streams.")
 def provision(only: str | None) -> None:
-    """Make streams, buckets, identities, policies, notifications and CORS; safe to run again."""
+    """Make streams, buckets, identities, policies, notifications, lifecycles and CORS; safe to run again."""
     if only != "storage":
         streams = streams_settings()
         configure_logs(streams.log_level, process="provision")
@@ -23,4 +23,4 @@ def provision(only: str | None) -> None:
         settings = provision_settings()
         configure_logs(settings.log_level, process="provision")
         asyncio.run(provision_storage(settings))
-        click.echo("provisioned: buckets, identities, policies, notifications, CORS")
+        click.echo("provisioned: buckets, identities, policies, notifications, lifecycles, CORS")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from app.config.reader import Reader
 from app.config.structs import (
     ApiSettings,
+    AuditSettings,
     BearerKeys,
     Bus,
     Identity,
@@ -27,6 +28,7 @@ from app.config.variables import VARIABLES
 __all__ = [
     "VARIABLES",
     "ApiSettings",
+    "AuditSettings",
     "BearerKeys",
     "Bus",
     "Identity",
@@ -39,6 +41,7 @@ __all__ = [
     "UserLimits",
     "WorkerSettings",
     "api_settings",
+    "audit_settings",
     "environment",
     "migrate_settings",
     "provision_settings",
@@ -87,6 +90,14 @@ def worker_settings(environment: Mapping[str, str] = os.environ) -> WorkerSettin
         scanning=read.scanning(),
         log_level=read.log_level(),
     )
+    read.finish()
+    return settings
+
+
+def audit_settings(environment: Mapping[str, str] = os.environ) -> AuditSettings:
+    """Settings of `media audit`. Raises Misconfigured with everything that is missing or wrong."""
+    read = Reader(environment, "audit")
+    settings = AuditSettings(database_url=read.text("DATABASE_URL"), storage=read.storage(), log_level=read.log_level())
     read.finish()
     return settings
 

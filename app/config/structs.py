@@ -118,6 +118,17 @@ class WorkerSettings(msgspec.Struct, frozen=True):
         return "WorkerSettings(…)"
 
 
+class AuditSettings(msgspec.Struct, frozen=True):
+    """Of `media audit`, which compares storage with rows and needs no bus: what it announces waits in the outbox."""
+
+    database_url: str
+    storage: Storage
+    log_level: str
+
+    def __repr__(self) -> str:
+        return "AuditSettings(…)"
+
+
 class MigrateSettings(msgspec.Struct, frozen=True):
     database_url: str
     log_level: str

@@ -20,16 +20,16 @@ class Variable(msgspec.Struct, frozen=True):
 
 
 VARIABLES: Final = (
-    Variable("DATABASE_URL", "PostgreSQL connection string", "api worker migrate"),
-    Variable("MINIO_ENDPOINT", "Storage as the service reaches it, `host:port`", "api worker provision"),
-    Variable("MINIO_ACCESS_KEY", "The worker identity: finalizes, removes", "api worker provision"),
-    Variable("MINIO_SECRET_KEY", "Its secret", "api worker provision"),
-    Variable("MINIO_BUCKET_MEDIA", "Bucket that media are served from", "api worker provision"),
-    Variable("MINIO_BUCKET_INVOICES", "Bucket for invoices", "api worker provision"),
+    Variable("DATABASE_URL", "PostgreSQL connection string", "api worker migrate audit"),
+    Variable("MINIO_ENDPOINT", "Storage as the service reaches it, `host:port`", "api worker provision audit"),
+    Variable("MINIO_ACCESS_KEY", "The worker identity: finalizes, removes", "api worker provision audit"),
+    Variable("MINIO_SECRET_KEY", "Its secret", "api worker provision audit"),
+    Variable("MINIO_BUCKET_MEDIA", "Bucket that media are served from", "api worker provision audit"),
+    Variable("MINIO_BUCKET_INVOICES", "Bucket for invoices", "api worker provision audit"),
     Variable(
         "MINIO_BUCKET_INCOMING",
         "Bucket where uploads land; another one than the media bucket chooses quarantine mode",
-        "api worker provision",
+        "api worker provision audit",
         unset="the media bucket",
     ),
     Variable("MINIO_UPLOAD_ACCESS_KEY", "The uploader identity: signs PUT URLs", "api provision"),
@@ -41,8 +41,8 @@ VARIABLES: Final = (
     Variable(
         "MINIO_PUBLIC_URL", "Storage as clients reach it; this is what gets signed", "api", unset="`MINIO_ENDPOINT`"
     ),
-    Variable("MINIO_REGION", "Region in signatures", "api worker provision", "us-east-1"),
-    Variable("MINIO_SECURE", "`true`: reach MINIO_ENDPOINT over TLS", "api worker provision", "false"),
+    Variable("MINIO_REGION", "Region in signatures", "api worker provision audit", "us-east-1"),
+    Variable("MINIO_SECURE", "`true`: reach MINIO_ENDPOINT over TLS", "api worker provision audit", "false"),
     Variable("MEDIA_PUBLIC_URL", "This API as clients reach it; links start with it", "api"),
     Variable("NATS_URL", "NATS server, may carry user and password", "api worker streams provision"),
     Variable(
@@ -107,5 +107,5 @@ VARIABLES: Final = (
         "SWEEP_INTERVAL_SECONDS", "How often a worker looks for uploads whose notification never came", "worker", "10"
     ),
     Variable("UPLOAD_GRACE_SECONDS", "How long after its URL has run out an upload may end", "api worker", "900"),
-    Variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "api worker migrate streams provision", "INFO"),
+    Variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "api worker migrate streams provision audit", "INFO"),
 )

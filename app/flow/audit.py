@@ -21,6 +21,7 @@ AuditAction = Literal[
     "media.deleted",
     "media.expired",
     "media.purged",
+    "media.tampered",
     "message.replayed",
 ]
 

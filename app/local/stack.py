@@ -80,7 +80,7 @@ def _start(
     for name in asyncio.run(migrate(addresses.database_url)):
         say(f"migrated: {name}")
     asyncio.run(provision_storage(provision_settings(provision_environment(service, parts.secrets))))
-    say(f"provisioned: buckets, identities, notifications, CORS ({time.monotonic() - since:.1f} s)")
+    say(f"provisioned: buckets, identities, notifications, lifecycles, CORS ({time.monotonic() - since:.1f} s)")
     settings = api_settings(service)
     services = [
         *(api(folder, service, listener) for _ in range(plan.api_processes)),

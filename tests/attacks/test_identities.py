@@ -151,6 +151,8 @@ async def test_the_worker_looks_at_and_removes_uploads_and_writes_copies(worker_
     for name in ("landed", "served", "invoice"):
         assert await read(worker_identity, places[name]) == THEIRS
     await copied(worker_identity, places["landed"], beside(places["served"]))
+    await copied(worker_identity, places["landed"], ObjectAddress(places["served"].bucket, "orphans/x"))
+    await worker_identity.remove_object(places["served"].bucket, "orphans/x")
     await write(worker_identity, beside(places["invoice"]), b"an invoice")
     for name in ("served", "invoice"):
         await worker_identity.remove_object(*_parts(beside(places[name])))
@@ -158,9 +160,12 @@ async def test_the_worker_looks_at_and_removes_uploads_and_writes_copies(worker_
     assert await listed_under(administrator, places["landed"]) == []
 
 
-async def test_the_worker_writes_no_upload_and_touches_no_foreign_bucket(worker_identity, administrator, places):
+async def test_the_worker_writes_no_upload_and_touches_no_foreign_bucket(worker_identity, administrator, places, mode):
     await refused(write(worker_identity, beside(places["landed"]), b"mine"))
-    await refused(write(worker_identity, ObjectAddress(places["served"].bucket, "x"), b"mine"))
+    for key in ("x", "orphans", "uploads/orphans/x"):
+        await refused(write(worker_identity, ObjectAddress(places["served"].bucket, key), b"mine"))
+    if mode == "quarantine":
+        await refused(write(worker_identity, ObjectAddress(places["landed"].bucket, "orphans/x"), b"mine"))
     foreign = places["foreign"]
     await refused(read(worker_identity, foreign))
     await refused(write(worker_identity, beside(foreign), b"mine"))
@@ -180,6 +185,7 @@ async def test_no_identity_administers(stack, settings, places, role):
         await refused(client.set_bucket_policy(bucket, '{"Version": "2012-10-17", "Statement": []}'))
         await refused(client.get_bucket_policy(bucket))
         await refused(client.delete_bucket_notification(bucket))
+        await refused(client.delete_bucket_lifecycle(bucket))
         admin = MinioAdmin(
             stack.minio_endpoint,
             StaticProvider(identity.access_key, identity.secret_key),

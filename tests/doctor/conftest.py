@@ -1,15 +1,12 @@
 """A deployment of each test's own, to break. Whatever a test does, the self-test leaves nothing in its buckets."""
 
-import secrets
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from app.config import provision_settings
 from app.local.parts import run_parts
-from app.local.settings import provision_environment
-from app.object_store_admin import provision_storage
+from tests.deployment import deploy
 from tests.story import client_of
 
 
@@ -20,13 +17,7 @@ def mode():
 
 @pytest.fixture
 async def environment(stack, mode, database_url, administrator):
-    name = secrets.token_hex(4)
-    buckets = {f"MINIO_BUCKET_{kind}": f"{kind.lower()}-{name}" for kind in ("MEDIA", "INVOICES", "INCOMING")}
-    if mode == "in place":
-        buckets["MINIO_BUCKET_INCOMING"] = buckets["MINIO_BUCKET_MEDIA"]
-    keys = {f"MINIO{role}_ACCESS_KEY": f"{role.lower()}-{name}" for role in ("", "_UPLOAD", "_DOWNLOAD")}
-    made = stack.environment(mode, database_url) | buckets | keys
-    await provision_storage(provision_settings(provision_environment(made, stack.secrets)))
+    made = await deploy(stack, mode, database_url)
     yield made
     assert await left_in(administrator, made) == []
 

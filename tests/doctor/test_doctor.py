@@ -1,8 +1,14 @@
 """media doctor: each thing that can be wrong is made wrong, and is said with what to do about it."""
 
+import contextlib
 import time
 
+import aiohttp
 import pytest
+from miniopy_async.commonconfig import DISABLED, ENABLED, Filter
+from miniopy_async.credentials.providers import StaticProvider
+from miniopy_async.lifecycleconfig import Expiration, LifecycleConfig, NoncurrentVersionExpiration, Rule
+from miniopy_async.minioadmin import MinioAdmin
 from miniopy_async.notificationconfig import NotificationConfig
 from miniopy_async.versioningconfig import SUSPENDED, VersioningConfig
 
@@ -75,6 +81,84 @@ async def test_a_bucket_that_keeps_no_versions_is_told_in_place(stack, environme
     assert await complaints(in_place) == {}
     await administrator.set_bucket_versioning(in_place["MINIO_BUCKET_MEDIA"], VersioningConfig(SUSPENDED))
     assert list(await complaints(in_place)) == ["versions"]
+
+
+@pytest.mark.parametrize("mode", ["in place", "quarantine"], indirect=True)
+async def test_missing_lifecycle_rules_are_told(environment, administrator, mode):
+    media, incoming = environment["MINIO_BUCKET_MEDIA"], environment["MINIO_BUCKET_INCOMING"]
+    await administrator.delete_bucket_lifecycle(media)
+    assert await complaints(environment) == {"lifecycle": f"{media} keeps orphans/ for ever"}
+    if mode == "quarantine":
+        await administrator.delete_bucket_lifecycle(incoming)
+        found = await complaints(environment)
+        assert found == {"lifecycle": f"{media} keeps orphans/ for ever; {incoming} keeps uploads/ for ever"}
+
+
+@pytest.mark.parametrize("mode", ["in place", "quarantine"], indirect=True)
+@pytest.mark.parametrize("kind", ["MEDIA", "INVOICES"])
+@pytest.mark.parametrize("prefix", ["", "uploads/", "media/", "orphan"])
+async def test_a_rule_that_expires_what_is_served_is_told(environment, administrator, kind, prefix):
+    bucket = environment[f"MINIO_BUCKET_{kind}"]
+    found = await administrator.get_bucket_lifecycle(bucket)
+    kept = found.rules if found else []
+    for what in (
+        {"expiration": Expiration(days=2)},
+        {"noncurrent_version_expiration": NoncurrentVersionExpiration(noncurrent_days=2)},
+    ):
+        rule = Rule(ENABLED, rule_id="mine", rule_filter=Filter(prefix=prefix), **what)
+        await administrator.set_bucket_lifecycle(bucket, LifecycleConfig([*kept, rule]))
+        told = await complaints(environment)
+        assert told == {"lifecycle": f"rule mine of {bucket} expires {prefix or 'everything'}"}
+    off = Rule(DISABLED, rule_id="mine", rule_filter=Filter(prefix=prefix), expiration=Expiration(days=2))
+    await administrator.set_bucket_lifecycle(bucket, LifecycleConfig([*kept, off]))
+    assert await complaints(environment) == {}
+
+
+@pytest.mark.parametrize("mode", ["quarantine"], indirect=True)
+async def test_a_change_of_mode_leaves_no_rule_that_expires_what_is_served(stack, environment, administrator):
+    incoming = environment["MINIO_BUCKET_INCOMING"]
+    assert await expiring(administrator, incoming) == {("uploads/", 2)}
+    assert await expiring(administrator, environment["MINIO_BUCKET_MEDIA"]) == {("orphans/", 30)}
+    in_place = environment | {"MINIO_BUCKET_MEDIA": incoming}
+    assert f"rule uploads of {incoming} expires uploads/" in (await complaints(in_place))["lifecycle"]
+    await provision_storage(provision_settings(provision_environment(in_place, stack.secrets)))
+    assert await expiring(administrator, incoming) == {("orphans/", 30)}
+    assert await complaints(in_place) == {}
+
+
+async def test_unfinished_multipart_uploads_end_after_a_day(own_minio):
+    """This MinIO takes no lifecycle rule for them: a setting of the whole server ends them."""
+    for expiry in ("90m", "24h"):
+        async with administering(own_minio) as admin:
+            await admin.config_set("api", {"stale_uploads_expiry": expiry, "gzip_objects": "on"})
+            addresses = Addresses(
+                database_url=own_minio.database_url,
+                nats_url=own_minio.nats_url,
+                minio_endpoint=own_minio.minio_endpoint,
+                api_url="http://media.test",
+            )
+            service = service_environment({}, addresses, own_minio.secrets, IN_PLACE)
+            await provision_storage(provision_settings(provision_environment(service, own_minio.secrets)))
+            told = await admin.config_get("api")
+            assert "stale_uploads_expiry=24h" in told
+            assert "gzip_objects=on" in told, "what else was set stays"
+
+
+async def expiring(administrator, bucket):
+    """Which prefixes expire after how many days."""
+    found = await administrator.get_bucket_lifecycle(bucket)
+    return {
+        (rule.rule_filter.prefix, rule.expiration.days)
+        for rule in found.rules
+        if rule.expiration and rule.expiration.days
+    }
+
+
+@contextlib.asynccontextmanager
+async def administering(parts):
+    async with aiohttp.ClientSession() as session:
+        root = StaticProvider(parts.secrets.root.access_key, parts.secrets.root.secret_key)
+        yield MinioAdmin(parts.minio_endpoint, root, region="us-east-1", secure=False, session=session)
 
 
 async def test_missing_notifications_are_told(environment, administrator):
