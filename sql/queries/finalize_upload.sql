@@ -31,6 +31,10 @@ WITH named AS (
 ), kept AS (
     DELETE FROM media.purges AS p USING named, won
     WHERE p.bucket_name = named.bucket_name AND p.storage_path = named.storage_path
+), lost AS (
+    -- The copies of all other attempts, also of those that died: none of them can win any more.
+    UPDATE media.purges AS p SET due_at = now()
+    FROM won WHERE p.media_id = won.id AND (p.bucket_name, p.storage_path) <> (won.bucket_name, won.storage_path)
 ), source AS (
     INSERT INTO media.purges (bucket_name, storage_path, media_id, due_at, closes_at)
     SELECT won.incoming_bucket, won.incoming_path, won.id, now(), won.upload_expires_at + $12 * interval '1 second'

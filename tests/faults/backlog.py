@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 
 from tests.faults.clients import Clients
+from tests.faults.diary import Upload
 from tests.faults.ground import Ground
 
 _CLIENTS = 24
@@ -32,11 +33,11 @@ async def drained_per_second(ground: Ground, clients: Clients, uploads: int) -> 
 
 
 async def _land(clients: Clients, uploads: int) -> list[str]:
-    async def client() -> list[str | None]:
-        return [await clients.upload(nudged=False) for _ in range(uploads // _CLIENTS)]
+    async def client() -> list[Upload | None]:
+        return [await clients.upload_plainly() for _ in range(uploads // _CLIENTS)]
 
     lists = await asyncio.gather(*(client() for _ in range(_CLIENTS)))
-    return [media_id for found in lists for media_id in found if media_id is not None]
+    return [upload.media_id for found in lists for upload in found if upload is not None]
 
 
 async def _until_settled(connection: asyncpg.Connection, ids: list[str]) -> None:

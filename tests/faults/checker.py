@@ -30,12 +30,14 @@ class Evidence(msgspec.Struct):
     """Everything that can be known from outside.
 
     `stored` are (bucket, key, version id, or None in a bucket that keeps none) as storage lists them, `served` the
-    SHA-256 of what a presigned GET gave, `announced` (event id, event type, media id) in the order of first hearing.
+    SHA-256 of what a presigned GET gave, `announced` (event id, event type, media id) in the order of first hearing,
+    `named` the bytes that the ledger has yet to remove.
     """
 
     uploads: list[Upload]
     rows: dict[str, Row]
     stored: set[tuple[str, str, str | None]]
+    named: set[tuple[str, str]]
     served: dict[str, str]
     announced: list[tuple[str, str, str]]
     contradictions: list[str]
@@ -133,7 +135,8 @@ def _told(evidence: Evidence) -> dict[str, list[str]]:
 def _orphans(evidence: Evidence) -> Iterator[Violation]:
     claimed = {(row.bucket, row.key, row.version_id) for row in evidence.rows.values() if row.status == "ready"}
     for bucket, key, version_id in evidence.stored - claimed:
-        yield Violation("orphan", f"{bucket}/{key}", f"version {version_id}: no ready row is served from it")
+        if (bucket, key) not in evidence.named:
+            yield Violation("orphan", f"{bucket}/{key}", f"version {version_id}: no ready row is served from it")
 
 
 def _miscounted(evidence: Evidence) -> Iterator[Violation]:

@@ -12,7 +12,7 @@ import aiohttp
 import jwt
 
 from tests import samples
-from tests.faults.diary import Diary
+from tests.faults.diary import Diary, Upload
 
 _USERS = 40
 _PATIENCE_SECONDS = 60.0
@@ -63,25 +63,36 @@ class Clients:
             await pace.turn()
             await self.upload()
 
-    async def upload(self, *, nudged: bool | None = None) -> str | None:
-        """One story from the request to the PUT's answer and what may follow. Returns the id, if one was given."""
+    async def upload(self) -> None:
+        """One story from the request to the PUT's answer, with whatever chance lets follow."""
+        spoofed, nudged, deleted = (self._rng.random() < share for share in (_SPOOFED, _NUDGED, _DELETED))
+        upload = await self.upload_plainly(spoofed=spoofed)
+        if upload is None or not upload.landed:
+            return
+        if nudged:
+            await self.complete(upload)
+        if deleted and not spoofed:
+            await self._delete(upload)
+
+    async def upload_plainly(self, *, spoofed: bool = False) -> Upload | None:
+        """Asked for and PUT, and nothing more. None: the API gave no id."""
         user = self._rng.choice(self._users)
-        spoofed = self._rng.random() < _SPOOFED
-        nudged = self._rng.random() < _NUDGED if nudged is None else nudged
-        deleted = self._rng.random() < _DELETED
         data = self._content(spoofed=spoofed)
         asked = await self._ask(user, data)
         if asked is None:
             return None
-        upload = self._diary.asked(asked["id"], data, spoofed=spoofed)
+        upload = self._diary.asked(asked["id"], user, data, spoofed=spoofed)
         await self._put(asked["upload"], data, upload)
-        if nudged and upload.landed:
-            await self._tried("POST", f"{self._api}/{upload.media_id}/complete", user)
-        if deleted and upload.landed and not spoofed:
-            upload.deleted = "asked"
-            if await self._tried("DELETE", f"{self._api}/{upload.media_id}", user) == 204:
-                upload.deleted = "done"
-        return upload.media_id
+        return upload
+
+    async def complete(self, upload: Upload) -> None:
+        """The client's nudge, once."""
+        await self._tried("POST", f"{self._api}/{upload.media_id}/complete", upload.user)
+
+    async def _delete(self, upload: Upload) -> None:
+        upload.deleted = "asked"
+        if await self._tried("DELETE", f"{self._api}/{upload.media_id}", upload.user) == 204:
+            upload.deleted = "done"
 
     async def status(self, media_id: str) -> str | None:
         """As a service reads it; None where the API does not answer."""

@@ -1,6 +1,7 @@
 """What the clients of a run wrote down: every upload that was asked for, what was sent, and what storage answered."""
 
 import hashlib
+from uuid import UUID
 
 import msgspec
 
@@ -9,6 +10,7 @@ class Upload(msgspec.Struct):
     """One line. `answered` is storage's answer to the PUT: 200, another status, or None while there was none."""
 
     media_id: str
+    user: UUID
     sha256: str
     size: int
     spoofed: bool
@@ -28,8 +30,8 @@ class Diary:
         self.uploads: dict[str, Upload] = {}
         self.refused: dict[str, int] = {}
 
-    def asked(self, media_id: str, data: bytes, *, spoofed: bool) -> Upload:
-        upload = Upload(media_id, hashlib.sha256(data).hexdigest(), len(data), spoofed)
+    def asked(self, media_id: str, user: UUID, data: bytes, *, spoofed: bool) -> Upload:
+        upload = Upload(media_id, user, hashlib.sha256(data).hexdigest(), len(data), spoofed)
         self.uploads[media_id] = upload
         return upload
 

@@ -40,12 +40,13 @@ async def come_to_rest(ground, *, patience_seconds: float) -> dict[str, int]:
 async def gather(ground, diary: Diary, heard: Heard, clients: Clients) -> Evidence:
     """As it is now: let it come to rest first."""
     await read_again(ground, heard)
-    rows, counters, unpublished, winners = await _database(ground)
+    rows, counters, unpublished, winners, named = await _database(ground)
     ready = [media_id for media_id, row in rows.items() if row.status == "ready"]
     return Evidence(
         uploads=list(diary.uploads.values()),
         rows=rows,
         stored=await _storage(ground),
+        named=named,
         served=await clients.served(ready),
         announced=[(event_id, *told[:2]) for event_id, told in heard.events.items()],
         contradictions=heard.contradictions,
@@ -69,11 +70,12 @@ async def _database(ground):
         winners = await connection.fetch(
             "SELECT finalized_by, count(*) FROM media.media_objects WHERE finalized_by IS NOT NULL GROUP BY 1"
         )
+        named = await connection.fetch("SELECT bucket_name, storage_path FROM media.purges")
     finally:
         await connection.close()
     rows = {media_id: Row(*columns) for media_id, *columns in objects}
     counters = {user: (pending, held) for user, pending, held in uploaders}
-    return rows, counters, unpublished, dict(winners)
+    return rows, counters, unpublished, dict(winners), {tuple(found) for found in named}
 
 
 async def _storage(ground) -> set[tuple[str, str, str | None]]:

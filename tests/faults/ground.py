@@ -111,7 +111,7 @@ class Ground:
 
     async def kill(self, name: str) -> None:
         """Kill -9, with whatever it started."""
-        self.children[name].kill()
+        self.signal(name, signal.SIGKILL)
         await self.ended(name)
 
     async def ended(self, name: str) -> None:

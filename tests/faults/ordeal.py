@@ -134,8 +134,8 @@ async def _api_answers(clients: Clients, since: float) -> float:
 
 async def _worker_finalizes(clients: Clients, since: float) -> float:
     """Until an upload that was made after the part's return is settled without its client's nudge."""
-    media_id = await clients.upload(nudged=False)
-    while media_id is not None and await clients.status(media_id) in (None, "pending"):
+    upload = await clients.upload_plainly()
+    while upload is not None and await clients.status(upload.media_id) in (None, "pending"):
         if time.monotonic() - since > _RECOVERY_SECONDS:
             break
         await asyncio.sleep(0.05)

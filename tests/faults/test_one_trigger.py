@@ -35,7 +35,9 @@ async def test_each_trigger_alone_brings_all_uploads_to_an_end(mode, trigger):
     ):
         ground.fast.lost = ground.durable.lost = lost
         for _ in range(_UPLOADS):
-            await clients.upload(nudged=nudged)
+            upload = await clients.upload_plainly()
+            if nudged:
+                await clients.complete(upload)
         assert not any((await come_to_rest(ground, patience_seconds=60)).values())
         evidence = await gather(ground, diary, heard, clients)
         assert check(evidence) == []
