@@ -1,4 +1,4 @@
-"""PostgreSQL: a pool, named queries, notifications, migrations. Sole importer of asyncpg.
+"""PostgreSQL: a pool, named queries, migrations. Importer of asyncpg, with database_pulse.py, which knows if it is up.
 
 One statement is one round trip. Whatever keeps PostgreSQL from answering becomes DatabaseUnavailable.
 """
@@ -6,15 +6,17 @@ One statement is one round trip. Whatever keeps PostgreSQL from answering become
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
 import asyncpg
+import msgspec
 import structlog
 
+from app.database_pulse import UNREACHABLE, Pulse
 from app.errors import DatabaseUnavailable
 from app.media import MediaObject
 
@@ -22,25 +24,27 @@ _SQL: Final = Path(__file__).parent.parent / "sql"
 _BLOCK: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _MIGRATION_LOCK: Final = 5_318_008  # any number that no other user of this database locks
 _MIGRATION_LOCK_POLL_SECONDS: Final = 0.1
-_UNREACHABLE: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InvalidPasswordError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
+_GOODBYE_SECONDS: Final = 2.0
+_MARGIN_SECONDS: Final = 0.5  # PostgreSQL ends a statement itself, and is given this long to say so
+_NOT_MIGRATED: Final = (
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+)
+# It answered, and nothing was done: too slow, in the way of another transaction, or older than this code.
+_NOTHING_DONE: Final = (
     asyncpg.QueryCanceledError,
-    asyncpg.DeadlockDetectedError,  # another transaction goes first
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    *_NOT_MIGRATED,
 )
 
 log = structlog.get_logger()
 
 Row = asyncpg.Record
+Pooled: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+T = TypeVar("T")
 
 
 @cache
@@ -55,85 +59,162 @@ def media_object(row: Row) -> MediaObject:
     return MediaObject(**{name: row[name] for name in MediaObject.__struct_fields__})
 
 
+class Patience(msgspec.Struct, frozen=True):
+    """How long to wait for a connection, how long for a statement, and how many may wait for a connection at once."""
+
+    connection_seconds: float
+    statement_seconds: float
+    most_waiting: int
+
+
+WORKING: Final = Patience(connection_seconds=5, statement_seconds=15, most_waiting=1_000)
+ANSWERING: Final = Patience(connection_seconds=1, statement_seconds=3, most_waiting=500)  # someone waits for the answer
+
+
 class Connection:
     """One connection inside a transaction: commits when the block ends, rolls back when it raises."""
 
-    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
-        self._connection = connection
-
-    async def all(self, sql: str, *arguments: object) -> Sequence[Row]:
-        return await self._connection.fetch(sql, *arguments)
-
-
-class Database:
-    """A pool of connections. Statements are prepared once per connection."""
-
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-        self._pool = pool
-
-    async def one(self, sql: str, *arguments: object) -> Row | None:
-        """The first row, if there is one. Raises DatabaseUnavailable."""
-        with _unreachable_is_unavailable():
-            return await self._pool.fetchrow(sql, *arguments)
+    def __init__(self, database: "Database", pooled: Pooled) -> None:
+        self._database = database
+        self._pooled = pooled
 
     async def all(self, sql: str, *arguments: object) -> Sequence[Row]:
         """All rows. Raises DatabaseUnavailable."""
-        with _unreachable_is_unavailable():
-            return await self._pool.fetch(sql, *arguments)
+        return await self._database.asked(self._pooled, self._pooled.fetch(sql, *arguments))
+
+
+class Database:
+    """A pool of connections. Statements are prepared once per connection.
+
+    Whoever asks while PostgreSQL is known to be away, or while too many wait already, is told so at once.
+    """
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", pulse: Pulse, patience: Patience) -> None:
+        self._pool = pool
+        self._pulse = pulse
+        self._patience = patience
+        self._waiting = 0
+
+    async def one(self, sql: str, *arguments: object) -> Row | None:
+        """The first row, if there is one. Raises DatabaseUnavailable."""
+        async with self._connection() as pooled:
+            return await self.asked(pooled, pooled.fetchrow(sql, *arguments))
+
+    async def all(self, sql: str, *arguments: object) -> Sequence[Row]:
+        """All rows. Raises DatabaseUnavailable."""
+        async with self._connection() as pooled:
+            return await self.asked(pooled, pooled.fetch(sql, *arguments))
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Several statements as one. Raises DatabaseUnavailable."""
-        with _unreachable_is_unavailable():
-            async with self._pool.acquire() as connection, connection.transaction():
-                yield Connection(connection)
+        async with self._connection() as pooled:
+            await self.asked(pooled, pooled.execute("BEGIN"))
+            try:
+                yield Connection(self, pooled)
+            except BaseException as error:
+                await self._roll_back(pooled, error)
+                raise
+            await self.asked(pooled, pooled.execute("COMMIT"))
+
+    def hear(self, channel: str, heard: Callable[[str], None]) -> None:
+        """Call `heard` with each payload of a channel; with "" after each (re)connect: all may have changed."""
+        self._pulse.hear(channel, heard)
+
+    async def asked(self, pooled: Pooled, asking: Awaitable[T]) -> T:
+        """The answer to a statement. A connection that gives none is given up: nobody waits for it any more."""
+        try:
+            async with self._pulse.patience(self._patience.statement_seconds + _MARGIN_SECONDS):
+                return await asking
+        except _NOTHING_DONE as error:
+            _say_if_not_migrated(error)
+            raise DatabaseUnavailable from error
+        except UNREACHABLE as error:
+            _give_up(pooled)
+            self._pulse.doubt()
+            raise DatabaseUnavailable(outcome_is_unknown=True) from error
+        except asyncio.CancelledError:
+            _give_up(pooled)
+            raise
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Pooled]:
+        pooled = await self._taken()
+        try:
+            yield pooled
+        finally:
+            await self._pool.release(pooled)
+
+    async def _taken(self) -> Pooled:
+        if self._pulse.is_away or self._waiting >= self._patience.most_waiting:
+            raise DatabaseUnavailable
+        self._waiting += 1
+        try:
+            async with self._pulse.patience(self._patience.connection_seconds):
+                return await self._pool.acquire()
+        except UNREACHABLE as error:
+            self._pulse.doubt()
+            raise DatabaseUnavailable from error
+        finally:
+            self._waiting -= 1
+
+    async def _roll_back(self, pooled: Pooled, error: BaseException) -> None:
+        if not isinstance(error, Exception):
+            _give_up(pooled)  # which rolls back, and waits for nothing
+            return
+        with contextlib.suppress(DatabaseUnavailable):
+            await self.asked(pooled, pooled.execute("ROLLBACK"))
 
 
 @contextlib.asynccontextmanager
-async def connect(database_url: str, *, connections: int = 10) -> AsyncIterator[Database]:
+async def connect(database_url: str, *, connections: int = 10, patience: Patience = WORKING) -> AsyncIterator[Database]:
     """A pool that opens connections when they are needed, so that it can be made before PostgreSQL is up."""
     pool = asyncpg.create_pool(
         database_url,
         min_size=0,
         max_size=connections,
-        timeout=5,
-        command_timeout=15,
+        timeout=patience.connection_seconds,
         reset=_keep_session,
-        server_settings={"application_name": "media-service", "jit": "off"},
+        server_settings={
+            "application_name": "media-service",
+            "jit": "off",
+            "statement_timeout": f"{patience.statement_seconds:g}s",
+            # A worker that is gone without a word must not hold what it had locked.
+            "idle_in_transaction_session_timeout": "60s",
+        },
     )
-    async with pool:
-        yield Database(pool)
+    await pool
+    pulse = Pulse(database_url)
+    beating = asyncio.create_task(pulse.run(pool.expire_connections))
+    try:
+        yield Database(pool, pulse, patience)
+    finally:
+        beating.cancel()
+        await asyncio.wait([beating])
+        await _close(pool)
+
+
+async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    """Goodbyes to PostgreSQL, which may not hear them."""
+    try:
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            await pool.close()
+    except UNREACHABLE:
+        pool.terminate()
+
+
+def _give_up(pooled: Pooled) -> None:
+    with contextlib.suppress(asyncpg.InterfaceError):  # given up before
+        pooled.terminate()
 
 
 async def _keep_session(_connection: object) -> None:
     """Spares the round trip that would reset a session in which no statement ever changes anything."""
 
 
-@contextlib.contextmanager
-def _unreachable_is_unavailable() -> Iterator[None]:
-    try:
-        yield
-    except _UNREACHABLE as error:
-        raise DatabaseUnavailable from error
-
-
-async def listen(database_url: str, channel: str, heard: Callable[[str], None]) -> None:
-    """Call `heard` with each payload of a channel, for ever; with "" after each (re)connect: all may have changed."""
-    while True:
-        try:
-            connection = await asyncpg.connect(database_url, timeout=5)
-        except _UNREACHABLE:
-            log.warning("listener.disconnected", channel=channel)
-            await asyncio.sleep(1)
-            continue
-        try:
-            lost = asyncio.Event()
-            connection.add_termination_listener(lambda _, lost=lost: lost.set())
-            await connection.add_listener(channel, lambda _connection, _pid, _channel, payload: heard(str(payload)))
-            heard("")
-            await lost.wait()
-        finally:
-            connection.terminate()
+def _say_if_not_migrated(error: Exception) -> None:
+    if isinstance(error, _NOT_MIGRATED):
+        log.warning("database.not_migrated", advice="run: media migrate", reason=str(error))
 
 
 async def migrate(database_url: str) -> list[str]:
@@ -192,12 +273,14 @@ async def _drop_unfinished_indexes(connection: "asyncpg.Connection[asyncpg.Recor
 
 async def missing_migrations(database_url: str) -> list[str]:
     """Names of the migrations that `migrate` would apply. Raises DatabaseUnavailable."""
-    with _unreachable_is_unavailable():
-        connection = await asyncpg.connect(database_url, timeout=5)
+    try:
+        connection = await asyncpg.connect(database_url, timeout=5, command_timeout=5)
         try:
             return await _waiting(connection)
         finally:
-            await connection.close()
+            connection.terminate()
+    except UNREACHABLE as error:
+        raise DatabaseUnavailable from error
 
 
 async def _waiting(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:

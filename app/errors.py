@@ -289,8 +289,9 @@ class DatabaseUnavailable(Unavailable):
 
     code = "database_unavailable"
 
-    def __init__(self) -> None:
-        super().__init__("The database does not answer. Try again shortly.")
+    def __init__(self, *, outcome_is_unknown: bool = False) -> None:
+        doubt = " What was asked for may have been done: the same Idempotency-Key makes it safe to ask again."
+        super().__init__(f"The database does not answer. Try again shortly.{doubt if outcome_is_unknown else ''}")
 
 
 class StorageUnavailable(Unavailable):

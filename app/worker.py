@@ -59,11 +59,11 @@ class Worker:
     async def run(self) -> None:
         """All tasks, until cancelled."""
         log.info("worker.started", mode="quarantine" if self._settings.storage.quarantine else "in place")
+        self._database.hear("media_outbox", self._ring)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(
                 self._event_bus.consume(NOTIFICATION_STREAM, self._durable, self.finalize_notified, concurrency=_LANES)
             )
-            tasks.create_task(database.listen(self._settings.database_url, "media_outbox", self._ring))
             tasks.create_task(self._whenever(self._outbox_bell, _RELAY_POLL_SECONDS, self.relay))
             tasks.create_task(self._whenever(self._purge_bell, self._settings.sweep_interval_seconds, self.purge))
             tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.sweep))

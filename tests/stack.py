@@ -58,7 +58,7 @@ def running_stack() -> Iterator[Stack]:
     """Start the parts, prepare them for both modes, and announce them to child processes."""
     with tempfile.TemporaryDirectory(prefix="media-tests-") as folder, run_parts(Path(folder) / "data") as parts:
         stack = Stack(parts.database_url, parts.nats_url, parts.minio_endpoint, parts.secrets)
-        asyncio.run(_prepare(stack))
+        asyncio.run(prepare(stack))
         os.environ[_ANNOUNCED_IN] = msgspec.json.encode(stack).decode()
         try:
             yield stack
@@ -87,7 +87,7 @@ def database_named(database_url: str, name: str) -> str:
     return f"{database_url.rpartition('/')[0]}/{name}"
 
 
-async def _prepare(stack: Stack) -> None:
+async def prepare(stack: Stack) -> None:
     for mode in MODES:
         service = stack.environment(mode, stack.database_url)
         await provision_storage(provision_settings(provision_environment(service, stack.secrets)))

@@ -1,6 +1,5 @@
 """What the handlers work with, opened once for the process."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -38,23 +37,20 @@ async def open_parts(settings: ApiSettings, callers: Callers) -> AsyncIterator[P
     """Clients of every part. None needs to answer yet: a request that needs one that is away gets a 503."""
     changes = Changes()
     async with (
-        database.connect(settings.database_url) as connected_database,
+        database.connect(settings.database_url, patience=database.ANSWERING) as connected_database,
         object_store.connect(settings.storage, settings.storage.worker) as connected_store,
         event_bus.connect(settings.bus) as connected_bus,
     ):
-        listening = asyncio.create_task(database.listen(settings.database_url, "media_outbox", changes.heard))
-        try:
-            yield Parts(
-                settings=settings,
-                database=connected_database,
-                object_store=connected_store,
-                scanner=scanner_of(settings.scanning, settings.storage),
-                event_bus=connected_bus,
-                changes=changes,
-                upload_signer=signer_of(settings.storage, settings.uploader, settings.storage_public_url),
-                download_signer=signer_of(settings.storage, settings.downloader, settings.storage_public_url),
-                download_tokens=DownloadTokens(settings.public_token_secrets, settings.public_token_ttl_seconds),
-                callers=callers,
-            )
-        finally:
-            listening.cancel()
+        connected_database.hear("media_outbox", changes.heard)
+        yield Parts(
+            settings=settings,
+            database=connected_database,
+            object_store=connected_store,
+            scanner=scanner_of(settings.scanning, settings.storage),
+            event_bus=connected_bus,
+            changes=changes,
+            upload_signer=signer_of(settings.storage, settings.uploader, settings.storage_public_url),
+            download_signer=signer_of(settings.storage, settings.downloader, settings.storage_public_url),
+            download_tokens=DownloadTokens(settings.public_token_secrets, settings.public_token_ttl_seconds),
+            callers=callers,
+        )

@@ -14,7 +14,8 @@ from app.api.parts import Parts
 from app.api.problems import documented_probe
 from app.errors import Unavailable
 
-_PATIENCE_SECONDS = 0.8  # under the second that Kubernetes gives a probe by default; a first connection to a busy database takes part of it
+# Under the second that Kubernetes gives a probe by default; a first connection to a busy database takes part of it.
+_PATIENCE_SECONDS = 0.8
 
 
 class PartHealth(msgspec.Struct, frozen=True):

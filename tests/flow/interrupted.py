@@ -46,7 +46,7 @@ class InterruptedDatabase(Database):
     """Something happens after the first statement: the row was read as pending, and may be it no longer."""
 
     def __init__(self, connected, after_first):
-        super().__init__(connected._pool)
+        super().__init__(connected._pool, connected._pulse, connected._patience)
         self._after_first = after_first
 
     async def one(self, sql, *arguments):

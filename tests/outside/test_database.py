@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from app import database
-from app.database import migrate, queries
+from app.database import Patience, migrate, queries
 from app.errors import DatabaseUnavailable
 from tests.stack import database_named
 from tests.story import unused_port
@@ -102,11 +102,102 @@ async def test_a_connection_that_was_cut_is_replaced(database_url, rows):
         assert (await connected.one("SELECT pg_backend_pid() AS pid"))["pid"] != pid
 
 
+async def test_more_than_may_wait_for_a_connection_are_told_at_once(database_url):
+    patience = Patience(connection_seconds=0.5, statement_seconds=30, most_waiting=2)
+    async with database.connect(database_url, connections=1, patience=patience) as connected:
+        busy = asyncio.create_task(connected.one("SELECT pg_sleep(60)"))
+        await asyncio.wait([busy], timeout=0.2)
+        waiting = [asyncio.create_task(connected.one("SELECT 1")) for _ in range(2)]
+        await asyncio.wait(waiting, timeout=0)
+        with pytest.raises(DatabaseUnavailable):
+            async with asyncio.timeout(0):
+                await connected.one("SELECT 1")
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            with pytest.raises(DatabaseUnavailable):
+                await task
+        busy.cancel()
+        await asyncio.wait([busy])
+        assert await connected.one("SELECT 1")
+
+
+async def test_a_statement_that_takes_too_long_is_ended_by_the_server_and_nothing_else_with_it(database_url):
+    patience = Patience(connection_seconds=5, statement_seconds=0.2, most_waiting=9)
+    async with database.connect(database_url, connections=1, patience=patience) as connected:
+        pid = await connected.one("SELECT pg_backend_pid()")
+        with pytest.raises(DatabaseUnavailable) as refused:
+            await connected.one("SELECT pg_sleep(60)")
+        assert "may have been done" not in str(refused.value)
+        assert await connected.one("SELECT pg_backend_pid()") == pid
+
+
+async def test_a_database_without_the_schema_is_unavailable(empty_url):
+    async with database.connect(empty_url) as connected:
+        for sql in ("SELECT 1 FROM media.media_objects", "SELECT media.count_revision()"):
+            with pytest.raises(DatabaseUnavailable):
+                await connected.one(sql)
+
+
+async def test_a_transaction_that_ends_badly_leaves_nothing_and_the_connection_to_the_next(database_url, rows):
+    class Wrong(Exception):
+        pass
+
+    async with database.connect(database_url, connections=1) as connected:
+        pid = await connected.one("SELECT pg_backend_pid()")
+        with pytest.raises(Wrong):
+            await _go_wrong(connected, Wrong)
+        assert await connected.one("SELECT pg_backend_pid()") == pid
+        cancelled = asyncio.create_task(_sleep_in_a_transaction(connected))
+        await _cut_off(rows, cancelled)
+        assert await connected.one("SELECT pg_backend_pid()") != pid
+    assert await rows.fetchval("SELECT count(*) FROM media.uploaders") == 0
+
+
+async def test_a_listener_whose_connection_is_cut_hears_again(database_url, rows):
+    heard = asyncio.Queue()
+    async with database.connect(database_url) as connected:
+        connected.hear("media_outbox", heard.put_nowait)
+        async with asyncio.timeout(10):
+            assert await heard.get() == ""
+            await rows.execute("NOTIFY media_outbox, 'a'")
+            assert await heard.get() == "a"
+            await rows.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name LIKE '%pulse'"
+            )
+            assert await heard.get() == ""
+            await rows.execute("NOTIFY media_outbox, 'b'")
+            assert await heard.get() == "b"
+
+
+async def _go_wrong(connected, wrong):
+    async with connected.transaction() as transaction:
+        await transaction.all("INSERT INTO media.uploaders (id) VALUES (gen_random_uuid())")
+        raise wrong
+
+
+async def _sleep_in_a_transaction(connected):
+    async with connected.transaction() as transaction:
+        await transaction.all("INSERT INTO media.uploaders (id) VALUES (gen_random_uuid())")
+        await transaction.all("SELECT pg_sleep(60)")
+
+
+async def _cut_off(rows, task):
+    """Cancel it while it sleeps in the database."""
+    await _seen(rows, "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def _cut(rows, pid):
+    await _seen(
+        rows, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep%'", pid
+    )
+
+
+async def _seen(rows, sql, *arguments):
+    """Until there is such a row."""
     async with asyncio.timeout(10):
-        while True:
-            if await rows.fetchval(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep%'", pid
-            ):
-                return
+        while not await rows.fetchval(sql, *arguments):  # noqa: ASYNC110  another process brings it about
             await asyncio.sleep(0.01)
