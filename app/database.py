@@ -162,7 +162,7 @@ class Database:
         if not isinstance(error, Exception):
             _give_up(pooled)  # which rolls back, and waits for nothing
             return
-        with contextlib.suppress(DatabaseUnavailable):
+        with contextlib.suppress(DatabaseUnavailable, asyncpg.InterfaceError):  # given up before: it rolls back itself
             await self.asked(pooled, pooled.execute("ROLLBACK"))
 
 
