@@ -1,46 +1,36 @@
-"""NATS: publish, consume, park, serve requests. Importer of nats, with event_streams.py, which provisions.
-
-Of a message a step's outcome decides: done (ack), TryLater (nak with a delay), NeverWorks (parked with the reason, then
-term). Anything else is a bug: logged with its traceback, nak with back-off.
-"""
+"""NATS: publish, consume, park, serve requests. Importer of nats, with bus_link, lanes and event_streams."""
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RawStreamMsg
-from nats.js.errors import APIError, NotFoundError
+from nats.js.api import RawStreamMsg
+from nats.js.errors import NoStreamResponseError, NotFoundError
 from nats.micro import add_service
 from nats.micro.request import Request
 
-from app.cancellation import is_cancelled
+from app.bus_link import Link
 from app.config import Bus
-from app.errors import BusUnavailable, InvalidRequest, NeverWorks, ParkedMessageNotFound, Refusal, TryLater
-from app.events import DEAD_STREAM, DEAD_SUBJECT, NOTIFICATION_SUBJECT
+from app.errors import BusUnavailable, InvalidRequest, ParkedMessageNotFound, Refusal
+from app.event_streams import make_missing, stream_created_at
+from app.events import DEAD_STREAM, DEAD_SUBJECT, NOTIFICATION_SUBJECT, GivenUp
+from app.lanes import Handler, Lanes
 
-_ACK_WAIT_SECONDS: Final = 60
-_MAX_ACK_PENDING: Final = 1024
-_PULL_SECONDS: Final = 20
-_MAX_DELIVERIES: Final = 50
-_LONGEST_BACKOFF_SECONDS: Final = 60.0
 _LONGEST_SHOWN: Final = 1_000
+_PUBLISH_SECONDS: Final = 5.0
 # What a parked message may be sent to again: a subject that this service consumes, and no other that a header may name.
 _REPLAYED_TO: Final = frozenset({NOTIFICATION_SUBJECT})
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
-Handler = Callable[[bytes], Awaitable[None]]
 Responder = Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]
 
 
@@ -58,43 +48,81 @@ class ParkedMessage(msgspec.Struct, frozen=True):
 class EventBus:
     """A connection that finds its way back to NATS by itself."""
 
-    def __init__(self, client: Client, connected: asyncio.Event) -> None:
-        self._client = client
-        self._connected = connected
-        self._stream: JetStreamContext = client.jetstream(timeout=5)
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._stream: JetStreamContext = link.client.jetstream(timeout=_PUBLISH_SECONDS)
+
+    @property
+    def streams_may_be_gone(self) -> asyncio.Event:
+        """Rings at each connection, and when NATS says that there is no such stream."""
+        return self._link.streams_may_be_gone
 
     async def publish(self, subject: str, payload: bytes, *, message_id: str, headers: Mapping[str, str]) -> None:
-        """Into the stream, once: JetStream drops a second message with this id. Raises BusUnavailable."""
+        """Into the stream, once: JetStream drops a second message with this id. Raises BusUnavailable.
+
+        Nothing is kept for later: what was not sent, or not answered, is to be published again.
+        """
+        if not self._link.is_up:
+            raise BusUnavailable  # nats-py would send it when it is connected again, though nobody waits any more
         try:
-            await self._stream.publish(subject, payload, headers={**headers, "Nats-Msg-Id": message_id})
+            async with asyncio.timeout(_PUBLISH_SECONDS), self._link.while_up():
+                await self._stream.publish(subject, payload, headers={**headers, "Nats-Msg-Id": message_id})
+        except NoStreamResponseError as error:
+            self.streams_may_be_gone.set()
+            raise BusUnavailable from error
         except (NatsError, OSError, TimeoutError) as error:
             raise BusUnavailable from error
 
     async def ping(self) -> None:
         """Raises BusUnavailable if NATS does not answer. Before the first connection it waits for that."""
-        await self._connected.wait()
-        if not self._client.is_connected:
-            raise BusUnavailable
+        await self._link.ping()
+
+    async def make_missing_streams(self) -> list[str]:
+        """Create the streams that are missing, and change none. Returns those that could not be made."""
+        return await make_missing(self._stream)
+
+    async def stream_created_at(self, stream: str) -> datetime | None:
+        """When the stream came into being, by NATS's clock. None if there is none. Raises BusUnavailable."""
+        return await stream_created_at(self._stream, stream)
+
+    async def consume(
+        self, stream: str, durable: str, handle: Handler, *, concurrency: int, subject: str | None = None
+    ) -> None:
+        """Hand every message of a stream to `handle`, for ever, `concurrency` at a time, shared with all consumers."""
+
+        async def park(message: Msg, reason: str) -> None:
+            metadata = message.metadata
+            await self._park(
+                stream, metadata.sequence.stream, message.subject, message.data, metadata.num_delivered, reason
+            )
+
+        await Lanes(self._link, stream, durable, handle, park, subject=subject).run(concurrency)
+
+    async def park_given_up(self, given_up: GivenUp) -> None:
+        """Park a message that no delivery of settled. Raises BusUnavailable."""
         try:
-            await self._client.flush(timeout=2)
+            message = await self._stream.get_msg(given_up.stream, given_up.stream_seq)
+        except NotFoundError:
+            return  # older than its stream keeps messages, or gone with it
         except (NatsError, OSError, TimeoutError) as error:
             raise BusUnavailable from error
-
-    async def consume(self, stream: str, durable: str, handle: Handler, *, concurrency: int) -> None:
-        """Hand every message of a stream to `handle`, for ever, `concurrency` at a time, shared with all consumers."""
-        await self._connected.wait()
-        await self._until_answered(lambda: self._ensure_consumer(stream, durable))
-        async with asyncio.TaskGroup() as lanes:
-            for _ in range(concurrency):
-                lanes.create_task(self._lane(stream, durable, handle))
+        reason = f"gave up after {given_up.deliveries} deliveries, none of which anyone settled"
+        await self._park(
+            given_up.stream,
+            given_up.stream_seq,
+            message.subject or "",
+            message.data or b"",
+            given_up.deliveries,
+            reason,
+        )
 
     async def serve(self, name: str, subject: str, answer: Responder) -> None:
         """Answer requests on a subject, shared with all other servers of this name: a service that `nats micro` lists.
 
         `answer` gets payload and headers; a Refusal that it raises is told by its code (ADR-32 of NATS).
         """
-        await self._connected.wait()
-        service = await add_service(self._client, name=name, version="1.0.0")
+        await self._link.was_up.wait()
+        service = await add_service(self._link.client, name=name, version="1.0.0")
 
         async def respond(request: Request) -> None:
             with contextlib.suppress(NatsError, ValueError):  # nobody waits for the answer any more, or ever did
@@ -135,7 +163,7 @@ class EventBus:
             await self._stream.delete_msg(DEAD_STREAM, sequence)
         except NotFoundError:
             return  # another replay was faster
-        except (NatsError, APIError, OSError, TimeoutError) as error:
+        except (NatsError, OSError, TimeoutError) as error:
             raise BusUnavailable from error
 
     async def _dead_message(self, sequence: int, *, next_one: bool) -> RawStreamMsg | None:
@@ -144,82 +172,21 @@ class EventBus:
             return await self._stream.get_msg(DEAD_STREAM, sequence, subject=subject, next=next_one)
         except NotFoundError:
             return None
-        except (NatsError, APIError, OSError, TimeoutError) as error:
+        except (NatsError, OSError, TimeoutError) as error:
             raise BusUnavailable from error
 
-    async def _ensure_consumer(self, stream: str, durable: str) -> None:
-        wanted = ConsumerConfig(
-            durable_name=durable,
-            deliver_policy=DeliverPolicy.ALL,
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=_ACK_WAIT_SECONDS,
-            max_ack_pending=_MAX_ACK_PENDING,
-        )
-        try:
-            await self._stream.consumer_info(stream, durable)
-        except NotFoundError:
-            await self._stream.add_consumer(stream, config=wanted)
-
-    async def _lane(self, stream: str, durable: str, handle: Handler) -> None:
-        # One message a pull: nats-py holds a batch back until it is full or its time is up.
-        pull = await self._until_answered(lambda: self._stream.pull_subscribe_bind(durable, stream))
-        while not is_cancelled():
-            try:
-                messages = await pull.fetch(1, timeout=_PULL_SECONDS)
-            except TimeoutError:
-                continue
-            except (NatsError, APIError) as error:
-                log.warning("bus.pull_failed", stream=stream, reason=type(error).__name__)
-                await asyncio.sleep(1)
-                await self._until_answered(lambda: self._ensure_consumer(stream, durable))
-                continue
-            for message in messages:
-                await self._settle(message, stream, handle)
-
-    async def _settle(self, message: Msg, stream: str, handle: Handler) -> None:
-        deliveries = message.metadata.num_delivered
-        try:
-            async with _kept(message):
-                await handle(message.data)
-        except NeverWorks as never:
-            await self._park(message, stream, str(never))
-        except TryLater as later:
-            await self._again(message, stream, later.delay_seconds, str(later))
-        except Exception:
-            log.exception("message.failed", stream=stream, deliveries=deliveries)
-            await self._again(message, stream, min(2.0**deliveries, _LONGEST_BACKOFF_SECONDS), "unexpected failure")
-        else:
-            await _reply(message.ack())
-
-    async def _again(self, message: Msg, stream: str, delay_seconds: float, reason: str) -> None:
-        if message.metadata.num_delivered >= _MAX_DELIVERIES:
-            await self._park(message, stream, f"gave up after {_MAX_DELIVERIES} deliveries: {reason}")
-        else:
-            await _reply(message.nak(delay=delay_seconds * random.uniform(0.8, 1.2)))  # noqa: S311  jitter
-
-    async def _park(self, message: Msg, stream: str, reason: str) -> None:
-        metadata = message.metadata
+    async def _park(
+        self, stream: str, sequence: int, subject: str, payload: bytes, deliveries: int, reason: str
+    ) -> None:
+        """Under the same id whoever does it: a message that is parked twice is there once."""
         headers = {
             "Media-Reason": reason.replace("\r", " ").replace("\n", " ")[:500],
-            "Media-Subject": message.subject,
-            "Media-Deliveries": str(metadata.num_delivered),
+            "Media-Subject": subject,
+            "Media-Deliveries": str(deliveries),
         }
-        sequence = metadata.sequence.stream
         parked = f"{DEAD_SUBJECT}.{stream}"
-        try:
-            await self.publish(parked, message.data, message_id=f"{stream}:{sequence}", headers=headers)
-        except BusUnavailable:
-            return  # not acknowledged: it comes again
+        await self.publish(parked, payload, message_id=f"{stream}:{sequence}", headers=headers)
         log.warning("message.parked", stream=stream, sequence=sequence, reason=reason)
-        await _reply(message.term())
-
-    async def _until_answered(self, ask: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await ask()
-            except (NatsError, APIError, OSError, TimeoutError) as error:
-                log.warning("bus.waiting", reason=str(error) or type(error).__name__)
-                await asyncio.sleep(1)
 
 
 def _parked(message: RawStreamMsg) -> ParkedMessage:
@@ -250,63 +217,11 @@ def _header(message: RawStreamMsg, name: str) -> str:
 @contextlib.asynccontextmanager
 async def connect(bus: Bus) -> AsyncIterator[EventBus]:
     """A connection in the making: NATS may come up later, and is waited for in the background."""
-    client, connected = Client(), asyncio.Event()
-    connecting = asyncio.create_task(_connect(client, bus, connected))
+    link = Link()
+    keeping = asyncio.create_task(link.keep(bus))
     try:
-        yield EventBus(client, connected)
-    finally:
-        connecting.cancel()
-        await asyncio.wait([connecting])
-        with contextlib.suppress(NatsError, OSError, TimeoutError, asyncio.CancelledError):
-            await client.close()
-
-
-async def _connect(client: Client, bus: Bus, connected: asyncio.Event) -> None:
-    while not is_cancelled():
-        try:
-            await client.connect(
-                bus.url,
-                name="media-service",
-                user_credentials=bus.credentials_file,
-                connect_timeout=5,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=1,
-                allow_reconnect=True,
-                error_cb=log_error,
-            )
-        except (NatsError, OSError, TimeoutError) as error:
-            log.warning("bus.unreachable", reason=type(error).__name__)
-            await asyncio.sleep(1)
-        else:
-            connected.set()
-            return
-
-
-async def log_error(error: Exception) -> None:
-    """What a client tells of, beside what it raises: by type alone, as its text may hold an address with a password."""
-    log.warning("bus.error", reason=type(error).__name__)
-
-
-@contextlib.asynccontextmanager
-async def _kept(message: Msg) -> AsyncIterator[None]:
-    """Tell NATS over and over that the message is in hand: a large copy or a scan may outlast the wait for its ack.
-
-    A wait as long as the longest handling would do too, but then what a dead worker held comes again that much later.
-    """
-    keeping = asyncio.create_task(_keep(message))
-    try:
-        yield
+        yield EventBus(link)
     finally:
         keeping.cancel()
-
-
-async def _keep(message: Msg) -> None:
-    while not is_cancelled():
-        await asyncio.sleep(_ACK_WAIT_SECONDS / 3)
-        await _reply(message.in_progress())
-
-
-async def _reply(acknowledgement: Awaitable[None]) -> None:
-    # An acknowledgement that does not reach NATS only means that the message comes again.
-    with contextlib.suppress(NatsError, OSError):
-        await acknowledgement
+        await asyncio.wait([keeping])
+        await link.close()

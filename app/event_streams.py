@@ -2,8 +2,10 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Final
 
+import structlog
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
@@ -13,16 +15,29 @@ from nats.js.errors import APIError, NotFoundError
 
 from app.config import Bus
 from app.errors import BusUnavailable
-from app.event_bus import log_error
-from app.events import DEAD_STREAM, DEAD_SUBJECT, MEDIA_STREAM, NOTIFICATION_STREAM, NOTIFICATION_SUBJECT, SUBJECTS
+from app.events import (
+    DEAD_STREAM,
+    DEAD_SUBJECT,
+    GIVEN_UP_STREAM,
+    GIVEN_UP_SUBJECT,
+    MEDIA_STREAM,
+    NOTIFICATION_STREAM,
+    NOTIFICATION_SUBJECT,
+    SUBJECTS,
+)
 
 _DAY: Final = 86_400
+_TAKEN: Final = 10_058  # somebody else made it meanwhile, with another configuration: provisioning sets that right
 _STREAMS: Final = (
     # A notification is a hint, and the sweep finds what it does not say: a week is plenty.
     StreamConfig(name=NOTIFICATION_STREAM, subjects=[NOTIFICATION_SUBJECT], max_age=7 * _DAY),
-    StreamConfig(name=MEDIA_STREAM, subjects=list(SUBJECTS.values()), max_age=30 * _DAY, duplicate_window=600),
     StreamConfig(name=DEAD_STREAM, subjects=[f"{DEAD_SUBJECT}.>"], max_age=90 * _DAY),
+    # What NATS says of messages that were delivered as often as they may be, kept for when a worker is there.
+    StreamConfig(name=GIVEN_UP_STREAM, subjects=[f"{GIVEN_UP_SUBJECT}.{NOTIFICATION_STREAM}.>"], max_age=7 * _DAY),
+    StreamConfig(name=MEDIA_STREAM, subjects=list(SUBJECTS.values()), max_age=30 * _DAY, duplicate_window=600),
 )
+
+log = structlog.get_logger()
 
 
 async def provision_streams(bus: Bus) -> None:
@@ -40,6 +55,35 @@ async def missing_streams(bus: Bus) -> list[str]:
     async with _asking(bus) as manager:
         present = {info.config.name for info in await manager.streams_info()}
     return [str(stream.name) for stream in _STREAMS if stream.name not in present]
+
+
+async def make_missing(manager: JetStreamContext) -> list[str]:
+    """Create the streams that are missing, and leave all others as they are. Returns those that could not be made."""
+    return [str(stream.name) for stream in _STREAMS if not await _made(manager, stream)]
+
+
+async def stream_created_at(manager: JetStreamContext, stream: str) -> datetime | None:
+    """When the stream came into being, by NATS's clock. None if there is none. Raises BusUnavailable."""
+    try:
+        return (await manager.stream_info(stream)).created
+    except NotFoundError:
+        return None
+    except (NatsError, OSError, TimeoutError) as error:
+        raise BusUnavailable from error
+
+
+async def _made(manager: JetStreamContext, stream: StreamConfig) -> bool:
+    try:
+        if await stream_created_at(manager, str(stream.name)) is None:
+            await manager.add_stream(stream)
+            log.warning("stream.made", stream=stream.name)
+    except BusUnavailable:
+        return False
+    except APIError as error:
+        return error.err_code == _TAKEN
+    except (NatsError, OSError, TimeoutError):  # an account that may not make streams gets no answer at all
+        return False
+    return True
 
 
 @contextlib.asynccontextmanager
@@ -82,3 +126,8 @@ async def _connected(bus: Bus) -> AsyncIterator[Client]:
         raise BusUnavailable from error
     finally:
         await client.close()  # also what was cancelled half way
+
+
+async def log_error(error: Exception) -> None:
+    """What a client tells of, beside what it raises: by type alone, as its text may hold an address with a password."""
+    log.warning("bus.error", reason=type(error).__name__)

@@ -3,7 +3,7 @@
 Out: one event per change of state, and one where bytes were found changed, in past tense, on stream MEDIA. Each is said
 of a media object at most once, so its id is derived from the object and the event type: whoever says it again says the
 same thing.
-In: the storage's bucket notifications on stream MINIO_EVENTS.
+In: the storage's bucket notifications on stream MINIO_EVENTS, and what NATS says of those that it gave up.
 """
 
 from collections.abc import Iterator
@@ -23,6 +23,8 @@ DEAD_SUBJECT: Final = "media.dead"
 NOTIFICATION_STREAM: Final = "MINIO_EVENTS"
 NOTIFICATION_SUBJECT: Final = "minio.events"
 NOTIFICATION_DURABLE: Final = "media-finalize"
+GIVEN_UP_STREAM: Final = "MEDIA_GIVEN_UP"
+GIVEN_UP_SUBJECT: Final = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"  # NATS's own; .<stream>.<durable>
 
 SUBJECTS: Final = {
     "MediaUploaded": "media.uploaded",
@@ -136,3 +138,22 @@ def parse_notification(payload: bytes) -> Iterator[ObjectAddress]:
         if "\0" in address.bucket or "\0" in address.key:
             raise NeverWorks("no bucket notification: a name holds a NUL, which no object has")
         yield address
+
+
+class GivenUp(msgspec.Struct, frozen=True):
+    """What NATS says when a message was delivered as often as it may be, and never settled."""
+
+    stream: str
+    stream_seq: int
+    deliveries: int
+
+
+_given_up: Final = msgspec.json.Decoder(GivenUp)
+
+
+def parse_given_up(payload: bytes) -> GivenUp:
+    """Which message it is. Raises NeverWorks for what is no such advisory."""
+    try:
+        return _given_up.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NeverWorks(f"no advisory of given up deliveries: {error}") from error

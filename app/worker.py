@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -16,19 +17,31 @@ from app.config import WorkerSettings
 from app.database import Database
 from app.errors import ScannerUnavailable, TryLater, Unavailable
 from app.event_bus import EventBus
-from app.events import NOTIFICATION_DURABLE, NOTIFICATION_STREAM, parse_notification
+from app.events import (
+    GIVEN_UP_STREAM,
+    GIVEN_UP_SUBJECT,
+    NOTIFICATION_DURABLE,
+    NOTIFICATION_STREAM,
+    parse_given_up,
+    parse_notification,
+)
 from app.flow.expire_media import expire_media, find_expired_media
 from app.flow.finalize_upload import Outcome, finalize_upload
 from app.flow.purge_objects import purge_due
 from app.flow.reconcile_uploads import take_unsettled_uploads
 from app.flow.relay_outbox import relay_outbox
+from app.in_hand import InHand
 from app.media import MediaObject, ObjectAddress, Trigger
 from app.object_store import ObjectStore
+from app.restoring import Restoring
 from app.scanner import Scanner, scanner_of
 
 _LANES = 16
+_SWEEP_LANES = 8
 _RELAY_POLL_SECONDS = 5.0
+_RESTORE_POLL_SECONDS = 30.0
 _RETRY_SECONDS = 1.0
+_REDELIVER_SECONDS = 5.0
 _RESCAN_SECONDS = 15.0
 
 log = structlog.get_logger()
@@ -53,6 +66,8 @@ class Worker:
         self._event_bus = event_bus
         self._scanner = scanner
         self._durable = durable
+        self._in_hand = InHand(database=database, object_store=object_store, bucket=settings.storage.bucket_media)
+        self._restoring = Restoring(database=database, event_bus=event_bus)
         self._outbox_bell = asyncio.Event()
         self._purge_bell = asyncio.Event()
 
@@ -64,29 +79,52 @@ class Worker:
             tasks.create_task(
                 self._event_bus.consume(NOTIFICATION_STREAM, self._durable, self.finalize_notified, concurrency=_LANES)
             )
+            tasks.create_task(
+                self._event_bus.consume(
+                    GIVEN_UP_STREAM,
+                    f"{self._durable}-given-up",
+                    self.park_given_up,
+                    concurrency=1,
+                    subject=f"{GIVEN_UP_SUBJECT}.{NOTIFICATION_STREAM}.{self._durable}",
+                )
+            )
+            tasks.create_task(self._whenever(self._event_bus.streams_may_be_gone, _RESTORE_POLL_SECONDS, self.restore))
             tasks.create_task(self._whenever(self._outbox_bell, _RELAY_POLL_SECONDS, self.relay))
             tasks.create_task(self._whenever(self._purge_bell, self._settings.sweep_interval_seconds, self.purge))
-            tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.sweep))
+            for _ in range(_SWEEP_LANES):
+                tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.sweep))
             tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.expire))
 
     async def finalize_notified(self, payload: bytes) -> None:
-        """A bucket notification: look at each key that it names."""
+        """A bucket notification: look at each key that it names, however long a part is away."""
         for landed in parse_notification(payload):
             try:
                 await self._finalize(landed, "notification")
             except ScannerUnavailable as away:
                 raise TryLater(away.code, _RESCAN_SECONDS) from away
             except Unavailable as away:
-                raise TryLater(away.code, _RETRY_SECONDS) from away
+                raise TryLater(away.code, _REDELIVER_SECONDS) from away
+
+    async def park_given_up(self, payload: bytes) -> None:
+        """NATS gave a notification up, as each of its deliveries ended with its worker."""
+        try:
+            await self._event_bus.park_given_up(parse_given_up(payload))
+        except Unavailable as away:
+            raise TryLater(away.code, _REDELIVER_SECONDS) from away
 
     async def sweep(self) -> bool:
-        """Pending uploads whose notification never came: settle what has landed, expire what can't land any more."""
+        """Pending uploads whose notification never came: settle what has landed, expire what can't land any more.
+
+        A few at a time, in several lanes, so that an upload that takes long holds up no more than those few.
+        """
         unsettled = await take_unsettled_uploads(database=self._database)
         for media in unsettled:
             try:
                 outcome = await self._finalize(media.lands_at, "sweep")
-            except ScannerUnavailable:
-                continue  # it may be this upload alone that the scanner chokes on
+            except Unavailable as away:
+                # Its part answers: it may be this upload alone that storage or the scanner chokes on.
+                log.warning("upload.left_to_next_sweep", media_id=str(media.id), code=away.code)
+                continue
             if outcome is Outcome.NOT_RECEIVED and _is_over(media, self._settings.grace_seconds):
                 await expire_media(media, grace_seconds=self._settings.grace_seconds, database=self._database)
         return bool(unsettled)
@@ -103,19 +141,28 @@ class Worker:
         """Events that wait in the outbox."""
         return await relay_outbox(database=self._database, event_bus=self._event_bus) > 0
 
+    async def restore(self) -> bool:
+        """Streams that NATS has lost, and the events that were on them."""
+        again = await self._restoring.restore()
+        self._outbox_bell.set()
+        return again
+
     async def purge(self) -> bool:
         """Bytes whose removal is due."""
         return await purge_due(database=self._database, object_store=self._object_store) > 0
 
     async def _finalize(self, landed: ObjectAddress, trigger: Trigger) -> Outcome:
-        outcome = await finalize_upload(
-            landed,
-            trigger=trigger,
-            bucket_media=self._settings.storage.bucket_media,
-            grace_seconds=self._settings.grace_seconds,
-            database=self._database,
-            object_store=self._object_store,
-            scanner=self._scanner,
+        outcome = await self._in_hand.until_done(
+            partial(
+                finalize_upload,
+                landed,
+                trigger=trigger,
+                bucket_media=self._settings.storage.bucket_media,
+                grace_seconds=self._settings.grace_seconds,
+                database=self._database,
+                object_store=self._object_store,
+                scanner=self._scanner,
+            )
         )
         self._purge_bell.set()
         log.debug("upload.looked_at", outcome=outcome, trigger=trigger)
@@ -143,6 +190,9 @@ class Worker:
         try:
             while not is_cancelled() and await work():
                 pass
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise  # else it was a client library that gave a connection up
         except Unavailable as away:
             log.warning("worker.waiting", work=work.__name__, code=away.code)
             await asyncio.sleep(_RETRY_SECONDS)
@@ -161,7 +211,7 @@ def _is_over(media: MediaObject, grace_seconds: int) -> bool:
 async def open_worker(settings: WorkerSettings, *, durable: str = NOTIFICATION_DURABLE) -> AsyncIterator[Worker]:
     """A worker with its parts, none of which needs to answer yet."""
     async with (
-        database.connect(settings.database_url, connections=_LANES + 4) as connected_database,
+        database.connect(settings.database_url, connections=_LANES + _SWEEP_LANES + 4) as connected_database,
         object_store.connect(settings.storage, settings.storage.worker) as connected_store,
         event_bus.connect(settings.bus) as connected_bus,
     ):

@@ -1,7 +1,10 @@
-"""A NATS of a test's own, for what the stack's would share among all: a service's requests, parked messages."""
+"""A NATS of a test's own: for what the stack's would share among all, and for what nobody may do to the stack's."""
 
 import asyncio
 import contextlib
+import os
+import shutil
+import signal
 import tempfile
 import threading
 from pathlib import Path
@@ -14,19 +17,57 @@ from app.local.nats_server import nats_server, nats_url, wait_for_nats
 from app.local.ports import Ports, choose_ports
 
 
+class OwnNats:
+    """The server's process and its store."""
+
+    def __init__(self, server, port, url, store):
+        self.url = url
+        self._server = server
+        self._port = port
+        self._store = store
+
+    def start(self):
+        self._server.start()
+        wait_for_nats(self._server, self._port)
+
+    def kill(self):
+        """As a power cut would."""
+        self._server.kill()
+        self._server.wait(10)
+
+    def wipe(self):
+        """All that it stored. It must be down."""
+        shutil.rmtree(self._store)
+
+    def freeze(self):
+        os.kill(self._server.pid, signal.SIGSTOP)
+
+    def thaw(self):
+        os.kill(self._server.pid, signal.SIGCONT)
+
+
 @contextlib.contextmanager
 def running_nats(secrets):
     """Its URL, with the streams made."""
+    with own_nats_server(secrets) as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def own_nats_server(secrets):
+    """The server, with the streams made."""
     with tempfile.TemporaryDirectory(prefix="media-nats-") as home, open_data_folder(Path(home)) as folder:
         ports = choose_ports(Ports())
         server = nats_server(folder, ports, secrets)
-        server.start()
+        url = nats_url(ports.nats, secrets.nats_password)
+        own = OwnNats(server, ports.nats, url, folder.path / "nats" / "jetstream")
         try:
-            wait_for_nats(server, ports.nats)
-            url = nats_url(ports.nats, secrets.nats_password)
+            own.start()
             _provision(url)
-            yield url
+            yield own
         finally:
+            if server.is_running():
+                own.thaw()
             stop([server])
 
 

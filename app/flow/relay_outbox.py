@@ -9,6 +9,7 @@ import asyncio
 import structlog
 
 from app.database import Database, Row, queries
+from app.errors import Unavailable
 from app.event_bus import EventBus
 from app.events import SUBJECTS
 
@@ -18,12 +19,19 @@ log = structlog.get_logger()
 
 
 async def relay_outbox(*, database: Database, event_bus: EventBus) -> int:
-    """Publish what waits, a batch at most. Returns how many. Raises Unavailable: then they wait on."""
+    """Publish what waits, a batch at most. Returns how many. Raises Unavailable: what is not in the stream waits on."""
     async with database.transaction() as transaction:
         rows = await transaction.all(_sql["take_unpublished"])
-        await asyncio.gather(*(_publish(row, event_bus) for row in rows))
-        if rows:
-            await transaction.all(_sql["mark_published"], [row["id"] for row in rows])
+        # All of them to their end: none is left to be published behind the back of a transaction that is over.
+        ends = await asyncio.gather(*(_publish(row, event_bus) for row in rows), return_exceptions=True)
+        failures = [end for end in ends if end is not None]
+        for bug in (failure for failure in failures if not isinstance(failure, Unavailable)):
+            raise bug
+        published = [row["id"] for row, end in zip(rows, ends, strict=True) if end is None]
+        if published:
+            await transaction.all(_sql["mark_published"], published)
+    if failures:
+        raise failures[0]
     return len(rows)
 
 

@@ -21,7 +21,7 @@ class Line(EventBus):
     """The real bus; a test counts what goes over it and says what happens after each message."""
 
     def __init__(self, connected):
-        super().__init__(connected._client, connected._connected)
+        super().__init__(connected._link)
         self.sent = []
         self.dies = False
 
@@ -40,7 +40,7 @@ async def settings(environment):
 @pytest.fixture
 async def line(settings, bus):
     async with event_bus.connect(settings.bus) as connected:
-        await connected._connected.wait()
+        await connected._link.was_up.wait()
         yield Line(connected)
 
 
@@ -121,7 +121,6 @@ async def test_the_relay_goes_on_after_the_bus_was_away(rows, outbox, line, even
     await write_event(rows, media_id, "MediaUploaded")
     away = type(settings.bus)(url=f"nats://127.0.0.1:{unused_port()}", credentials_file=None)
     async with event_bus.connect(away) as nowhere:
-        nowhere._stream._timeout = 0.2
         with pytest.raises(BusUnavailable):
             await relay_outbox(database=outbox, event_bus=nowhere)
     assert await unpublished(rows) == 1

@@ -7,7 +7,7 @@ import time
 import msgspec
 import pytest
 
-from app import event_bus
+from app import event_bus, lanes
 from app.config import worker_settings
 from app.errors import BusUnavailable, NeverWorks, TryLater
 from app.event_streams import missing_streams, provision_streams
@@ -29,7 +29,7 @@ def settings(environment):
 @pytest.fixture
 async def connected(settings):
     async with event_bus.connect(settings) as opened:
-        await opened._connected.wait()
+        await opened._link.was_up.wait()
         yield opened
 
 
@@ -118,7 +118,7 @@ async def test_a_message_that_waits_does_not_hold_up_the_others(bus, stream, con
 
 
 async def test_a_message_that_is_long_in_hand_does_not_come_again(bus, stream, consume, monkeypatch):
-    monkeypatch.setattr(event_bus, "_ACK_WAIT_SECONDS", 0.6)
+    monkeypatch.setattr(lanes, "_ACK_WAIT_SECONDS", 0.6)
     replies = await bus.subscribe(f"$JS.ACK.{stream}.durable.>")
     released, handled = asyncio.Event(), []
 
@@ -159,7 +159,7 @@ async def test_a_bug_is_logged_and_the_message_comes_again(bus, stream, consume,
 
 
 async def test_what_fails_for_ever_is_parked_in_the_end(bus, stream, consume, parked, monkeypatch):
-    monkeypatch.setattr(event_bus, "_MAX_DELIVERIES", 3)
+    monkeypatch.setattr(lanes, "_MAX_DELIVERIES", 3)
     handler = Handler(*[TryLater("busy", 0.01) for _ in range(9)])
     consume(handler)
     await bus.jetstream().publish(f"test.{stream}", b"a")
@@ -186,7 +186,6 @@ async def test_a_subject_that_no_stream_takes_is_unavailable(connected):
 async def test_a_bus_that_is_away_is_unavailable(settings):
     away = msgspec.structs.replace(settings, url=f"nats://127.0.0.1:{unused_port()}")
     async with event_bus.connect(away) as nowhere:
-        nowhere._stream._timeout = 0.1
         with pytest.raises(TimeoutError):  # it waits for the first connection as long as its caller lets it
             async with asyncio.timeout(0.1):
                 await nowhere.ping()
