@@ -6,7 +6,7 @@ FROM (
     SELECT id FROM media.media_objects
     WHERE status = 'pending' AND sweep_at <= now()
     ORDER BY sweep_at
-    LIMIT 200
+    LIMIT 10
     FOR UPDATE SKIP LOCKED
 ) AS due
 WHERE m.id = due.id
