@@ -65,7 +65,7 @@ def check(evidence: Evidence) -> list[Violation]:
             *_orphans(evidence),
             *_miscounted(evidence),
             *(Violation("audit", "", line) for line in evidence.audit),
-            *(Violation("failure", "", line[:2_000]) for line in evidence.failures),
+            *(Violation("failure", "", line[-3_000:]) for line in evidence.failures),
         }
     )
 

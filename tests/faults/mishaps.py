@@ -4,10 +4,13 @@ A mishap is a coroutine over the ground. It returns when the part is back: from 
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
 from collections.abc import Awaitable, Callable
+
+import asyncpg
 
 from tests.faults.doomed_worker import POINTS
 from tests.faults.ground import Ground
@@ -35,7 +38,7 @@ def mishaps(mode: str) -> dict[str, Mishap]:
         "MinIO stands still": _stopped("minio"),
         "PostgreSQL stands still": _stopped("postgres"),
         "MinIO answers slowly": _slow_minio,
-        # "NATS loses its store": _wipe_nats,
+        "NATS loses its store": _wipe_nats,
         "DURABLE is switched off": _durable_off,
     }
 
@@ -78,9 +81,12 @@ def _stopped(*names: str) -> Mishap:
 
 async def _crash_a_backend(ground: Ground, rng: random.Random) -> None:
     """PostgreSQL ends all connections and recovers by itself."""
-    backends = ground.backends()
-    if backends:
-        os.kill(rng.choice(backends), signal.SIGKILL)
+    os.kill(rng.choice(ground.backends()), signal.SIGKILL)
+    connection = None
+    while connection is None:
+        with contextlib.suppress(asyncpg.PostgresError, OSError):
+            connection = await asyncpg.connect(ground.addresses.database_url)
+    await connection.close()
 
 
 async def _slow_minio(ground: Ground, _rng: random.Random) -> None:
