@@ -125,7 +125,7 @@ class Database:
         """The answer to a statement. A connection that gives none is given up: nobody waits for it any more."""
         try:
             async with self._pulse.patience(self._patience.statement_seconds + _MARGIN_SECONDS):
-                return await ask()
+                answer = await ask()
         except _NOTHING_DONE as error:
             _say_if_not_migrated(error)
             raise DatabaseUnavailable from error
@@ -136,6 +136,8 @@ class Database:
         except asyncio.CancelledError:
             _give_up(pooled)
             raise
+        self._pulse.answered()
+        return answer
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[Pooled]:

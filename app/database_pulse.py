@@ -32,7 +32,7 @@ UNREACHABLE: Final = (
     asyncpg.InvalidCatalogNameError,
 )
 _DOUBT_SECONDS: Final = 0.5
-_LOOKS: Final = 10
+_LOOKS: Final = 15
 _LOOK_SECONDS: Final = 0.1
 _KEEPALIVE_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.3
@@ -57,6 +57,7 @@ class Pulse:
         self._waiting: set[asyncio.Timeout] = set()
         self._away_since: float | None = None
         self._reminded_at = 0.0
+        self._answered_at = 0.0
 
     @property
     def is_away(self) -> bool:
@@ -65,6 +66,10 @@ class Pulse:
     def doubt(self) -> None:
         """Have it examined now."""
         self._doubted.set()
+
+    def answered(self) -> None:
+        """Someone has had an answer just now."""
+        self._answered_at = _now()
 
     def hear(self, channel: str, heard: Heard) -> None:
         """Call `heard` with each payload of a channel; with "" after each (re)connect: all may have changed."""
@@ -99,6 +104,9 @@ class Pulse:
             await _promptly(self._ask())
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
             self._forget()
+            if isinstance(error, TimeoutError) and _now() - self._answered_at < _LOOKS * _LOOK_SECONDS:
+                self.doubt()  # it answers others: slow, but not silent
+                return
             self._is_gone(type(error).__name__)
             return
         if self._away_since is not None:

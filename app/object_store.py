@@ -7,7 +7,7 @@ StorageUnavailable; an object that isn't there is None or nothing to remove.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote
@@ -137,17 +137,31 @@ class StoredHead(msgspec.Struct, frozen=True):
     is_delete_marker: bool = False
 
 
+class Patience(msgspec.Struct, frozen=True):
+    """How long storage may take to answer, to copy, which may be terabytes, and to list or remove many."""
+
+    answer_seconds: float
+    copy_seconds: float
+    many_seconds: float
+
+
+WORKING: Final = Patience(answer_seconds=10, copy_seconds=1_800, many_seconds=60)
+# Someone waits for the answer. What takes longer is done by a worker, who hears of every upload and every removal.
+ANSWERING: Final = Patience(answer_seconds=3, copy_seconds=10, many_seconds=3)
+
+
 class ObjectStore:
     """Storage through one signing identity."""
 
-    def __init__(self, client: Minio) -> None:
+    def __init__(self, client: Minio, patience: Patience = WORKING) -> None:
         self._client = client
+        self._patience = patience
         self._versioned: dict[str, bool] = {}
 
     async def look(self, address: ObjectAddress, length: int) -> StoredObject | Unreadable | None:
         """Size, stored headers and the first `length` bytes, in one ranged GET. None: no such object."""
         try:
-            with _unreachable_is_unavailable():
+            async with _answering(self._patience.answer_seconds):
                 response = await self._client.get_object(address.bucket, address.key, offset=0, length=length)
                 async with response:
                     first_bytes = await response.content.readexactly(
@@ -170,7 +184,7 @@ class ObjectStore:
     async def checksum(self, address: ObjectAddress, version_id: str | None) -> str | None:
         """The SHA-256 (base64) that storage keeps with an object, as a ranged GET does not carry it."""
         try:
-            with _unreachable_is_unavailable():
+            async with _answering(self._patience.answer_seconds):
                 found = await self._client.stat_object(
                     address.bucket,
                     address.key,
@@ -185,7 +199,7 @@ class ObjectStore:
     async def copy(self, source: ObjectAddress, target: ObjectAddress, content_type: str) -> Copied | Unreadable | None:
         """Copy server-side without the headers that came with the source. None: no such source."""
         try:
-            with _unreachable_is_unavailable():
+            async with _answering(self._patience.copy_seconds):
                 # miniopy's copy_object turns into a multipart copy over 5 GiB, whose checksum is one of checksums.
                 # MinIO copies any size in one request (docs/decisions/0004), so ask for just that.
                 response = await self._client._execute(  # noqa: SLF001
@@ -218,7 +232,7 @@ class ObjectStore:
             "version-id-marker": continuation.version_id_marker if continuation else "",
         }
         try:
-            with _unreachable_is_unavailable():
+            async with _answering(self._patience.many_seconds):
                 response = await self._client._execute("GET", bucket, query_params=query)  # noqa: SLF001
                 async with response:
                     return _listed_page(await response.text())
@@ -228,7 +242,7 @@ class ObjectStore:
     async def head(self, address: ObjectAddress, version_id: str | None) -> StoredHead | Unreadable | None:
         """Size and ETag of a version, or of the latest. None: it is not there, or covered up."""
         try:
-            with _unreachable_is_unavailable():
+            async with _answering(self._patience.answer_seconds):
                 found = await self._client.stat_object(address.bucket, address.key, version_id=version_id)
         except S3Error as error:
             return StoredHead(is_delete_marker=True) if error.code == _COVERED_UP else _absent_or_unreadable(error)
@@ -251,7 +265,7 @@ class ObjectStore:
             "x-amz-tagging-directive": "REPLACE",
         }
         try:
-            with _unreachable_is_unavailable():
+            async with _answering(self._patience.copy_seconds):
                 response = await self._client._execute("PUT", target.bucket, target.key, headers=headers)  # noqa: SLF001
                 async with response:
                     etag, _ = parse_copy_object(await response.text())
@@ -266,7 +280,7 @@ class ObjectStore:
     async def remove_version(self, address: ObjectAddress, version_id: str) -> bool:
         """Remove one version of an object, or its delete marker, and no other. Returns whether it is gone."""
         try:
-            with _unreachable_is_unavailable():
+            async with _answering(self._patience.many_seconds):
                 errors = await self._client.remove_objects(address.bucket, [DeleteObject(address.key, version_id)])
         except S3Error as error:
             raise StorageUnavailable from error
@@ -282,7 +296,7 @@ class ObjectStore:
 
     async def _remove_from(self, bucket: str, batch: list[ObjectAddress]) -> list[ObjectAddress]:
         try:
-            with _unreachable_is_unavailable():
+            async with _answering(self._patience.many_seconds):
                 doomed = await self._all_versions(bucket, batch)
                 errors = await self._client.remove_objects(bucket, doomed)
         except S3Error as error:
@@ -314,7 +328,7 @@ class ObjectStore:
     async def ping(self, bucket: str) -> None:
         """Raises StorageUnavailable if storage does not answer, or has no such bucket for this identity."""
         try:
-            with _unreachable_is_unavailable():
+            async with _answering(self._patience.answer_seconds):
                 found = await self._client.bucket_exists(bucket)
         except S3Error as error:
             raise StorageUnavailable from error
@@ -323,10 +337,12 @@ class ObjectStore:
 
 
 @contextlib.asynccontextmanager
-async def connect(storage: Storage, identity: Identity, *, connections: int = 64) -> AsyncIterator[ObjectStore]:
+async def connect(
+    storage: Storage, identity: Identity, *, connections: int = 64, patience: Patience = WORKING
+) -> AsyncIterator[ObjectStore]:
     """A client for one identity. Connects when first used; makes no retries of its own."""
     connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=30)
-    timeout = aiohttp.ClientTimeout(total=1800, connect=5, sock_read=600)
+    timeout = aiohttp.ClientTimeout(total=None, connect=5)
     # What an uploader stored as gzip is not unpacked here; and so that answers aren't either, none may be packed.
     plain = {"Accept-Encoding": "identity"}
     async with aiohttp.ClientSession(
@@ -340,7 +356,8 @@ async def connect(storage: Storage, identity: Identity, *, connections: int = 64
                 secure=storage.secure,
                 region=storage.region,
                 session=session,
-            )
+            ),
+            patience,
         )
 
 
@@ -372,10 +389,12 @@ def _absent_or_unreadable(error: S3Error) -> Unreadable | None:
     raise StorageUnavailable from error
 
 
-@contextlib.contextmanager
-def _unreachable_is_unavailable() -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def _answering(seconds: float) -> AsyncIterator[None]:
+    """What keeps storage from answering in time becomes StorageUnavailable."""
     try:
-        yield
+        async with asyncio.timeout(seconds):
+            yield
     except S3Error:
         raise
     except (

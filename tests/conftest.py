@@ -3,12 +3,9 @@
 import asyncio
 import contextlib
 import secrets
-import time
-import uuid
 
 import asyncpg
 import httpx
-import jwt
 import nats
 import pytest
 import structlog
@@ -22,6 +19,7 @@ from app.worker import open_worker
 from tests.edge import running_edge
 from tests.own_nats import running_nats
 from tests.stack import MODES, TEMPLATE, announced_stack, database_named, running_stack
+from tests.story import bearers
 
 _running = contextlib.ExitStack()
 _failures = []
@@ -225,14 +223,7 @@ class Announcements:
 @pytest.fixture(scope="session")
 def bearer(stack):
     """Headers of a caller: `bearer()` is someone new, `bearer(user)` that user, `bearer(roles=["admin"])` an admin."""
-
-    def headers(sub=None, **claims):
-        now = int(time.time())
-        payload = {"sub": str(sub or uuid.uuid4()), "iat": now, "exp": now + 600, "aud": "media", "iss": "local-stack"}
-        token = jwt.encode({**payload, **claims}, stack.secrets.jwt_secret, algorithm="HS256")
-        return {"Authorization": f"Bearer {token}"}
-
-    return headers
+    return bearers(stack.secrets.jwt_secret)
 
 
 @pytest.fixture

@@ -38,7 +38,9 @@ async def open_parts(settings: ApiSettings, callers: Callers) -> AsyncIterator[P
     changes = Changes()
     async with (
         database.connect(settings.database_url, patience=database.ANSWERING) as connected_database,
-        object_store.connect(settings.storage, settings.storage.worker) as connected_store,
+        object_store.connect(
+            settings.storage, settings.storage.worker, patience=object_store.ANSWERING
+        ) as connected_store,
         event_bus.connect(settings.bus) as connected_bus,
     ):
         connected_database.hear("media_outbox", changes.heard)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.outages.parts import own_parts
 from tests.outages.services import api_running, client_of_api, worker_running
+from tests.story import bearers
 
 
 def pytest_collection_modifyitems(items):
@@ -18,10 +19,14 @@ def own():
         yield parts
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def stack(own):
-    """Whoever asks for the stack here, such as `bearer`, gets this one."""
     return own.stack
+
+
+@pytest.fixture
+def bearer(stack):
+    return bearers(stack.secrets.jwt_secret)
 
 
 @pytest.fixture
