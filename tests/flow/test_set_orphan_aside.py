@@ -141,6 +141,14 @@ async def test_a_key_of_the_greatest_length_is_set_aside_under_its_hash(administ
     assert await read(administrator, ObjectAddress(bucket, kept)) == b"nobody's"
 
 
+@pytest.mark.parametrize("mode", ["quarantine"], indirect=True)
+async def test_an_orphan_where_the_worker_may_not_reach_is_told_and_stays(administrator, environment):
+    planted = await put_bytes(administrator, environment["MINIO_BUCKET_INCOMING"], "no-upload")
+    (found,) = await audit(environment, repair=True)
+    assert (found.discrepancy.address, found.repaired) == (planted, False)
+    assert await read(administrator, planted) == b"nobody's"
+
+
 async def test_orphans_that_are_too_many_are_left_alone(administrator, environment):
     for number in range(3):
         await put_bytes(administrator, environment["MINIO_BUCKET_MEDIA"], f"media/{number}")
