@@ -1,4 +1,4 @@
-"""Set aside: what nobody claims is kept under orphans/ before it goes, whatever interrupts that, and nothing else goes."""
+"""Set aside: what nobody claims is kept under orphans/ before it goes, whatever interrupts that. Nothing else goes."""
 
 import asyncio
 import secrets

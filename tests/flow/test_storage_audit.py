@@ -1,5 +1,5 @@
-"""The audit as a whole: a damaged store is put right in one pass, a store at work has nothing to put right, and an audit
-that was stopped goes on.
+"""The audit as a whole: a damaged store is put right in one pass, a store at work has nothing to put right, and an
+audit that was stopped goes on.
 """
 
 import asyncio
@@ -36,63 +36,83 @@ def writer(bearer):
     return bearer(roles=["service"], scope="media:read media:write")
 
 
-async def test_two_passes_over_a_damaged_store(
-    api, storage, writer, rows, idle_worker, administrator, environment, mode
-):
-    """The first puts right what can be, the second finds nothing but the evidence of what was changed."""
+class Damaged:
+    """A store of 24 media objects, some of them lost, changed or written over, and bytes that are nobody's."""
+
+    def __init__(self, sent):
+        self.sent, ids = sent, list(sent)
+        self.lost, self.forged, self.longer, self.beside, self.untouched = (
+            ids[:4], ids[4:7], ids[7:10], ids[10:14], ids[14:],
+        )  # fmt: skip
+        self.planted, self.stale = set(), 0
+
+    async def damage(self, administrator, environment, mode):
+        for media_id in self.lost:
+            await lose(administrator, self.sent[media_id][1])
+        for media_id in self.forged:
+            await replace(administrator, self.sent[media_id][1], self.sent[media_id][0][::-1])
+        for media_id in self.longer:
+            await replace(administrator, self.sent[media_id][1], self.sent[media_id][0] + b"x")
+        for kind, prefix in (("INCOMING", "uploads/"), ("MEDIA", "media/"), ("INVOICES", "")):
+            for number in range(3):
+                bucket = environment[f"MINIO_BUCKET_{kind}"]
+                self.planted.add(await put_bytes(administrator, bucket, f"{prefix}planted-{number}"))
+        if mode == "in place":  # elsewhere there are no versions, and a later write changes what is served
+            for media_id in self.beside:
+                address = address_of(self.sent[media_id][1])
+                await write(administrator, address, b"later")
+                await administrator.remove_object(address.bucket, address.key)
+                self.stale += 2
+
+
+@pytest.fixture
+async def damaged(api, storage, writer, rows, idle_worker, administrator, environment, mode):
     sent = {}
     for _ in range(24):
         data = unique_png()
         asked = await make_ready(api, storage, writer, data, checksum_sha256=sha256_of(data))
         sent[asked["id"]] = (data, await row_of(rows, asked))
     await idle_worker.purge()
-    ids = list(sent)
-    lost, forged, longer, beside, untouched = ids[:4], ids[4:7], ids[7:10], ids[10:14], ids[14:]
-    for media_id in lost:
-        await lose(administrator, sent[media_id][1])
-    for media_id in forged:
-        await replace(administrator, sent[media_id][1], sent[media_id][0][::-1])
-    for media_id in longer:
-        await replace(administrator, sent[media_id][1], sent[media_id][0] + b"x")
-    planted = {
-        await put_bytes(administrator, environment[f"MINIO_BUCKET_{kind}"], f"{prefix}planted-{number}")
-        for kind, prefix in (("INCOMING", "uploads/"), ("MEDIA", "media/"), ("INVOICES", ""))
-        for number in range(3)
-    }
-    stale = 0
-    if mode == "in place":  # elsewhere there are no versions: a later write is a longer one
-        for media_id in beside:
-            await write(administrator, address_of(sent[media_id][1]), b"later")
-            await administrator.remove_object(*_parts(address_of(sent[media_id][1])))
-            stale += 2
+    store = Damaged(sent)
+    await store.damage(administrator, environment, mode)
+    return store
+
+
+async def test_a_second_pass_over_a_damaged_store_finds_nothing_but_the_evidence(
+    api, storage, writer, rows, damaged, environment
+):
     pending = await land(api, storage, writer, unique_png())
-
     first = await audit(environment, repair=True, verify_percent=100)
-    assert {str(each.media_id) for each in first.of("missing")} == set(lost)
-    assert {str(each.media_id) for each in first.of("tampered")} == set(forged)
-    assert {str(each.media_id) for each in first.of("size_differs")} == set(longer)
-    assert planted <= {each.address for each in first.of("orphan")}
-    assert len(first.of("orphan")) == len(planted) + stale
-    assert first.tally.unrepaired == len(forged) + len(longer)
-
+    assert {str(each.media_id) for each in first.of("missing")} == set(damaged.lost)
+    assert {str(each.media_id) for each in first.of("tampered")} == set(damaged.forged)
+    assert {str(each.media_id) for each in first.of("size_differs")} == set(damaged.longer)
+    assert damaged.planted <= {each.address for each in first.of("orphan")}
+    assert len(first.of("orphan")) == len(damaged.planted) + damaged.stale
+    evidence = {*damaged.forged, *damaged.longer}
+    assert first.tally.unrepaired == len(evidence)
     for _ in range(2):
         again = await audit(environment, repair=True, verify_percent=100)
-        assert {str(each.discrepancy.media_id) for each in again} == {*forged, *longer}
-    for media_id in (*untouched, *beside):
-        assert (await download(api, storage, writer, media_id)).content == sent[media_id][0]
-    for media_id in lost:
-        assert await status_of(rows, media_id) == "deleted"
+        assert {str(each.discrepancy.media_id) for each in again} == evidence
+    assert (await api.post(f"/api/v1/media/{pending['id']}/complete", headers=writer)).json()["status"] == "ready"
+    announced = await rows.fetch("SELECT event_type, count(*) FROM media.outbox GROUP BY event_type")
+    assert {row["event_type"]: row["count"] for row in announced} == {
+        "MediaUploaded": 25, "MediaDeleted": len(damaged.lost), "MediaTampered": len(evidence),
+    }  # fmt: skip
+
+
+async def test_a_repair_leaves_what_is_served_and_keeps_what_is_nobody_s(
+    api, storage, writer, rows, damaged, administrator, environment
+):
+    await audit(environment, repair=True)
+    for media_id in (*damaged.untouched, *damaged.beside):
+        assert (await download(api, storage, writer, media_id)).content == damaged.sent[media_id][0]
+    assert {await status_of(rows, media_id) for media_id in damaged.lost} == {"deleted"}
     everything = await everything_in(administrator, environment)
-    for address in planted:
+    for address in damaged.planted:
         (kept,) = [key for _, key, _ in everything if key.endswith(f"/{address.bucket}/{address.key}")]
         assert kept.startswith("orphans/")
         assert await read(administrator, ObjectAddress(environment["MINIO_BUCKET_MEDIA"], kept)) == b"nobody's"
         assert (address.bucket, address.key, False) not in everything
-    assert (await api.post(f"/api/v1/media/{pending['id']}/complete", headers=writer)).json()["status"] == "ready"
-    events = await rows.fetch("SELECT event_type, count(*) FROM media.outbox GROUP BY event_type")
-    assert {row["event_type"]: row["count"] for row in events} == {
-        "MediaUploaded": 25, "MediaDeleted": len(lost), "MediaTampered": len(forged) + len(longer),
-    }  # fmt: skip
 
 
 async def test_a_store_at_work_has_no_discrepancies(api, storage, writer, worker, administrator, environment):
@@ -160,7 +180,3 @@ async def test_an_audit_that_was_stopped_after_any_page_goes_on_and_finds_the_re
     assert all(each.repaired for each in found)
     assert progress.tally.unrepaired == 0
     assert await audit(environment) == []
-
-
-def _parts(address):
-    return address.bucket, address.key

@@ -1,4 +1,4 @@
-"""Verify: bytes that were changed behind everyone's back are found by their hash, and nothing is left of the looking."""
+"""Verify: bytes that were changed behind everyone's back are found by their hash; of the looking, nothing is left."""
 
 from pathlib import Path
 
@@ -70,9 +70,9 @@ async def test_what_storage_can_not_read_is_tampered_but_not_announced(
 ):
     data = unique_png()
     row = await row_of(rows, await make_ready(api, storage, user, data))
-    (kept,) = Path(stack.data_dir).glob(f"minio/data/{row['bucket_name']}/{row['storage_path']}/xl.meta")
-    content = kept.read_bytes()
-    kept.write_bytes(b"rubbish" if broken == "xl.meta" else content.replace(data[-20:], bytes(20)))
+    break_file(
+        stack, row, (lambda _: b"rubbish") if broken == "xl.meta" else lambda kept: kept.replace(data[-20:], bytes(20))
+    )
     address = address_of(row)
     with pytest.raises(MinioException):
         await administrator.get_object(address.bucket, address.key, version_id=row["version_id"])
@@ -80,6 +80,12 @@ async def test_what_storage_can_not_read_is_tampered_but_not_announced(
     assert (found.kinds, found.of("tampered")[0].reason) == (["tampered"], "unreadable")
     assert await rows.fetchval("SELECT status FROM media.media_objects") == "ready"
     assert await rows.fetchval("SELECT count(*) FROM media.outbox WHERE event_type = 'MediaTampered'") == 0
+
+
+def break_file(stack, row, change):
+    """Where storage itself keeps an object as small as this."""
+    kept = Path(stack.data_dir) / "minio/data" / row["bucket_name"] / row["storage_path"] / "xl.meta"
+    kept.write_bytes(change(kept.read_bytes()))
 
 
 class DyingStore(ObjectStore):
