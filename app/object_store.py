@@ -29,10 +29,11 @@ from app.media import ObjectAddress
 _GONE: Final = ("NoSuchKey", "NoSuchVersion")
 _EMPTY: Final = "InvalidRange"  # what a ranged GET of an object without bytes answers
 _UNREADABLE: Final = ("InvalidRequest", "SSEEncryptedObject", "InvalidObjectState")  # e.g. encrypted by the uploader
+NOT_ALLOWED: Final = "AccessDenied"
 _COVERED_UP: Final = "MethodNotAllowed"  # what a HEAD of a delete marker answers
 # Refusals that say something of storage or of us; all others of a copy say something of the object.
 _NOT_THE_OBJECT: Final = (
-    "AccessDenied",
+    NOT_ALLOWED,
     "InvalidAccessKeyId",
     "NoSuchBucket",
     "RequestTimeout",
@@ -240,11 +241,16 @@ class ObjectStore:
             raise StorageUnavailable from error
 
     async def head(self, address: ObjectAddress, version_id: str | None) -> StoredHead | Unreadable | None:
-        """Size and ETag of a version, or of the latest. None: it is not there, or covered up."""
+        """Size and ETag of a version, or of the latest. None: it is not there, or covered up.
+
+        Unreadable: storage can't read it, or does not let us (NOT_ALLOWED).
+        """
         try:
             async with _answering(self._patience.answer_seconds):
                 found = await self._client.stat_object(address.bucket, address.key, version_id=version_id)
         except S3Error as error:
+            if error.code == NOT_ALLOWED:
+                return Unreadable(NOT_ALLOWED)
             return StoredHead(is_delete_marker=True) if error.code == _COVERED_UP else _absent_or_unreadable(error)
         except StorageUnavailable as error:
             if isinstance(error.__cause__, ServerError) and error.__cause__.status_code == _BROKEN:

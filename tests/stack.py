@@ -37,6 +37,7 @@ class Stack(msgspec.Struct, frozen=True):
     nats_url: str
     minio_endpoint: str
     secrets: StackSecrets
+    data_dir: str
 
     def environment(self, mode: str, database_url: str) -> dict[str, str]:
         """The settings of API and worker in a mode, on a database of the test's own."""
@@ -56,8 +57,11 @@ class Stack(msgspec.Struct, frozen=True):
 @contextlib.contextmanager
 def running_stack() -> Iterator[Stack]:
     """Start the parts, prepare them for both modes, and announce them to child processes."""
-    with tempfile.TemporaryDirectory(prefix="media-tests-") as folder, run_parts(Path(folder) / "data") as parts:
-        stack = Stack(parts.database_url, parts.nats_url, parts.minio_endpoint, parts.secrets)
+    with (
+        tempfile.TemporaryDirectory(prefix="media-tests-") as folder,
+        run_parts(data_dir := Path(folder) / "data") as parts,
+    ):
+        stack = Stack(parts.database_url, parts.nats_url, parts.minio_endpoint, parts.secrets, str(data_dir))
         asyncio.run(prepare(stack))
         os.environ[_ANNOUNCED_IN] = msgspec.json.encode(stack).decode()
         try:

@@ -118,7 +118,8 @@ async def _audit(settings: AuditSettings, plan: AuditPlan, done: Done, checkpoin
         _print(refused.found)
         return _ended(done.tally, since, str(refused))
     except Unavailable as away:
-        return _ended(done.tally, since, str(away))
+        cause = away.__cause__
+        return _ended(done.tally, since, f"{away} ({getattr(cause, 'code', None) or type(cause).__name__})")
     except Exception:  # exit code 1 is for findings
         log.exception("audit.failed")
         return _ended(done.tally, since, "This is a bug; the log line before says where.")

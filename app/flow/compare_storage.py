@@ -15,8 +15,17 @@ import msgspec
 
 from app.database import Database, queries
 from app.discrepancies import Discrepancy, Missing, Orphan, SizeDiffers, Tampered
+from app.errors import StorageUnavailable
 from app.media import ORPHANS_PREFIX, ObjectAddress
-from app.object_store import Continuation, ListedPage, ObjectStore, StoredHead, StoredVersion, Unreadable
+from app.object_store import (
+    NOT_ALLOWED,
+    Continuation,
+    ListedPage,
+    ObjectStore,
+    StoredHead,
+    StoredVersion,
+    Unreadable,
+)
 
 _sql = queries("compare_storage")
 
@@ -185,6 +194,8 @@ async def _steady_head(
         head = await object_store.head(address, version_id)
         if not isinstance(head, Unreadable):
             return head
+        if head.code == NOT_ALLOWED:  # which says nothing of the object
+            raise StorageUnavailable
         await asyncio.sleep(_PAUSE_SECONDS)
     return head
 

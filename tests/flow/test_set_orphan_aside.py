@@ -1,4 +1,4 @@
-"""Set aside: what nobody claims is kept under orphans/ before it goes, whatever interrupts it; nothing else goes."""
+"""Set aside: what nobody claims is kept under orphans/ before it goes, whatever interrupts that. Nothing else goes."""
 
 import asyncio
 import secrets
@@ -139,6 +139,14 @@ async def test_a_key_of_the_greatest_length_is_set_aside_under_its_hash(administ
     ((bucket, kept, _),) = await everything_in(administrator, environment)
     assert len(kept) < 200
     assert await read(administrator, ObjectAddress(bucket, kept)) == b"nobody's"
+
+
+@pytest.mark.parametrize("mode", ["quarantine"], indirect=True)
+async def test_an_orphan_where_the_worker_may_not_reach_is_told_and_stays(administrator, environment):
+    planted = await put_bytes(administrator, environment["MINIO_BUCKET_INCOMING"], "no-upload")
+    (found,) = await audit(environment, repair=True)
+    assert (found.discrepancy.address, found.repaired) == (planted, False)
+    assert await read(administrator, planted) == b"nobody's"
 
 
 async def test_orphans_that_are_too_many_are_left_alone(administrator, environment):

@@ -29,7 +29,7 @@ def test_all_that_is_missing_is_said_at_once():
     assert str(error.value).count(".") == 1
 
 
-@pytest.mark.parametrize("command", ["api", "worker", "migrate", "provision"])
+@pytest.mark.parametrize("command", ["api", "worker", "migrate", "provision", "audit"])
 def test_a_process_that_misses_settings_exits_with_2(command):
     ended = subprocess.run(
         [sys.executable, "-m", "app", command], env={"PATH": ""}, capture_output=True, text=True, check=False
