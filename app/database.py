@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias, TypeVar
@@ -80,7 +80,7 @@ class Connection:
 
     async def all(self, sql: str, *arguments: object) -> Sequence[Row]:
         """All rows. Raises DatabaseUnavailable."""
-        return await self._database.asked(self._pooled, self._pooled.fetch(sql, *arguments))
+        return await self._database.asked(self._pooled, partial(self._pooled.fetch, sql, *arguments))
 
 
 class Database:
@@ -98,34 +98,34 @@ class Database:
     async def one(self, sql: str, *arguments: object) -> Row | None:
         """The first row, if there is one. Raises DatabaseUnavailable."""
         async with self._connection() as pooled:
-            return await self.asked(pooled, pooled.fetchrow(sql, *arguments))
+            return await self.asked(pooled, partial(pooled.fetchrow, sql, *arguments))
 
     async def all(self, sql: str, *arguments: object) -> Sequence[Row]:
         """All rows. Raises DatabaseUnavailable."""
         async with self._connection() as pooled:
-            return await self.asked(pooled, pooled.fetch(sql, *arguments))
+            return await self.asked(pooled, partial(pooled.fetch, sql, *arguments))
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Several statements as one. Raises DatabaseUnavailable."""
         async with self._connection() as pooled:
-            await self.asked(pooled, pooled.execute("BEGIN"))
+            await self.asked(pooled, partial(pooled.execute, "BEGIN"))
             try:
                 yield Connection(self, pooled)
             except BaseException as error:
                 await self._roll_back(pooled, error)
                 raise
-            await self.asked(pooled, pooled.execute("COMMIT"))
+            await self.asked(pooled, partial(pooled.execute, "COMMIT"))
 
     def hear(self, channel: str, heard: Callable[[str], None]) -> None:
         """Call `heard` with each payload of a channel; with "" after each (re)connect: all may have changed."""
         self._pulse.hear(channel, heard)
 
-    async def asked(self, pooled: Pooled, asking: Awaitable[T]) -> T:
+    async def asked(self, pooled: Pooled, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer to a statement. A connection that gives none is given up: nobody waits for it any more."""
         try:
             async with self._pulse.patience(self._patience.statement_seconds + _MARGIN_SECONDS):
-                return await asking
+                return await ask()  # which raises at once where the connection was lost since it was taken
         except _NOTHING_DONE as error:
             _say_if_not_migrated(error)
             raise DatabaseUnavailable from error
@@ -163,7 +163,7 @@ class Database:
             _give_up(pooled)  # which rolls back, and waits for nothing
             return
         with contextlib.suppress(DatabaseUnavailable, asyncpg.InterfaceError):  # given up before: it rolls back itself
-            await self.asked(pooled, pooled.execute("ROLLBACK"))
+            await self.asked(pooled, partial(pooled.execute, "ROLLBACK"))
 
 
 @contextlib.asynccontextmanager

@@ -79,7 +79,7 @@ async def someone(server):
 
 async def until(holds):
     async with asyncio.timeout(RECOVERED_WITHIN):
-        while not holds():  # noqa: ASYNC110  nobody tells
+        while not holds():
             await asyncio.sleep(0.01)
 
 
