@@ -265,7 +265,7 @@ async def _seen(rows, sql, *arguments):
 
 async def test_a_transaction_whose_connection_is_lost_between_its_statements_is_unavailable(database_url, rows):
     async with database.connect(database_url, connections=1) as connected:
-        with pytest.raises(DatabaseUnavailable):
+        with pytest.raises(DatabaseUnavailable):  # noqa: PT012  the statement fails, the others lead to it
             async with connected.transaction() as transaction:
                 (row,) = await transaction.all("SELECT pg_backend_pid() AS pid")
                 await rows.execute("SELECT pg_terminate_backend($1, 5000)", row["pid"])
