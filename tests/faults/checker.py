@@ -7,6 +7,7 @@ import msgspec
 
 from tests.faults.diary import Upload
 
+KINDS = ("lost", "corrupted", "unannounced", "duplicate", "orphan", "miscounted", "audit", "failure")
 _ANNOUNCED = {
     "ready": "MediaUploaded",
     "rejected": "MediaRejected",

@@ -3,9 +3,8 @@
 import statistics
 from collections.abc import Sequence
 
+from tests.faults.checker import KINDS
 from tests.faults.ordeal import Happened, Outcome
-
-_KINDS = ("lost", "corrupted", "unannounced", "duplicate", "orphan", "miscounted", "audit", "failure")
 
 
 def report(outcomes: Sequence[Outcome]) -> str:
@@ -53,7 +52,7 @@ def _results(outcomes: Sequence[Outcome]) -> list[str]:
         ("Backlog drains, uploads/s", [f"{outcome.drained_per_second:.0f}" for outcome in outcomes]),
         *(
             (f"**{kind}**", [sum(found.kind == kind for found in outcome.violations) for outcome in outcomes])
-            for kind in _KINDS
+            for kind in KINDS
         ),
     ]
     return [

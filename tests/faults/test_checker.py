@@ -20,7 +20,7 @@ from tests.faults.ground import open_ground
 from tests.faults.listening import listening
 from tests.faults.ordeal import SETTINGS
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture

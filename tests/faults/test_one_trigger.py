@@ -12,7 +12,7 @@ from tests.faults.ground import open_ground
 from tests.faults.listening import listening
 from tests.faults.ordeal import SETTINGS
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.timeout(180)
 _UPLOADS = 40
 _NEVER = str(365 * 86_400)
 # The share of notifications that FAST and DURABLE lose, the sweep's interval, whether clients say complete.
