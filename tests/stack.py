@@ -37,7 +37,7 @@ class Stack(msgspec.Struct, frozen=True):
     nats_url: str
     minio_endpoint: str
     secrets: StackSecrets
-    data_dir: str
+    data_dir: str = ""
 
     def environment(self, mode: str, database_url: str) -> dict[str, str]:
         """The settings of API and worker in a mode, on a database of the test's own."""

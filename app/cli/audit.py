@@ -118,13 +118,18 @@ async def _audit(settings: AuditSettings, plan: AuditPlan, done: Done, checkpoin
         _print(refused.found)
         return _ended(done.tally, since, str(refused))
     except Unavailable as away:
-        cause = away.__cause__
-        return _ended(done.tally, since, f"{away} ({getattr(cause, 'code', None) or type(cause).__name__})")
+        return _ended(done.tally, since, f"{away}{_because(away)}")
     except Exception:  # exit code 1 is for findings
         log.exception("audit.failed")
         return _ended(done.tally, since, "This is a bug; the log line before says where.")
     _forget(checkpoint)
     return _ended(done.tally, since, None)
+
+
+def _because(away: Unavailable) -> str:
+    """What the part itself said, if anything: the client's name of the error, or storage's code."""
+    cause = away.__cause__
+    return f" ({getattr(cause, 'code', None) or type(cause).__name__})" if cause else ""
 
 
 def _ended(tally: Tally, since: float, reason: str | None) -> int:

