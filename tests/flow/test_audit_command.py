@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from app.media import ObjectAddress
 from tests.deployment import deploy
-from tests.flow.auditing import lose, put_bytes, row_of
+from tests.flow.auditing import everything_in, lose, put_bytes, read, row_of
 from tests.story import make_ready, unique_png, unused_port
 
 pytestmark = pytest.mark.parametrize("mode", ["in place"], indirect=True)  # the command does not depend on it
@@ -113,6 +114,26 @@ async def test_an_audit_that_was_stopped_goes_on_where_it_was(
     assert (exited, [line["key"] for line in found]) == (1, ["stray"]), "the first bucket is compared already"
     assert (summary["missing"], summary["orphan"], summary["unrepaired"]) == (1, 1, 2)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_repair_that_is_killed_again_and_again_loses_nothing(administrator, environment):
+    bucket = environment["MINIO_BUCKET_MEDIA"]
+    planted = [f"media/{number}" for number in range(12)]
+    for key in planted:
+        await put_bytes(administrator, bucket, key, key.encode())
+    for at in range(1, 4):
+        killed = await start(environment, "--repair")
+        for _ in range(at):
+            assert b"orphan.set_aside" in await killed.stderr.readline()
+        killed.kill()
+        await killed.communicate()
+    code, _, summary, _ = await run(environment, "--repair")
+    assert (code, summary["unrepaired"]) == (0, 0)
+    left = {key for _, key, _ in await everything_in(administrator, environment)}
+    assert {key.partition(f"/{bucket}/")[2] for key in left if key.startswith("orphans/")} == set(planted)
+    assert len(left) == len(planted)
+    for key in left:
+        assert await read(administrator, ObjectAddress(bucket, key)) == key.partition(f"/{bucket}/")[2].encode()
 
 
 async def until_waiting(rows):

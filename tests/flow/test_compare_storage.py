@@ -1,7 +1,14 @@
 """Storage and rows agree, or it is said where they don't: nothing that the service does looks like a discrepancy."""
 
+import asyncio
+
 import pytest
 
+from app import database, object_store
+from app.config import audit_settings
+from app.database import Database
+from app.flow.compare_storage import Position, compare_storage
+from app.object_store import ObjectStore
 from tests.deployment import deploy
 from tests.flow.auditing import (
     address_of,
@@ -11,6 +18,7 @@ from tests.flow.auditing import (
     put_bytes,
     row_of,
 )
+from tests.flow.interrupted import nothing
 from tests.story import ask, land, lands_at, make_ready, sha256_of, unique_png, write
 
 
@@ -112,3 +120,136 @@ async def test_a_checksum_is_no_reason_to_look_different(api, storage, user, env
     data = unique_png()
     await make_ready(api, storage, user, data, checksum_sha256=sha256_of(data))
     assert await audit(environment) == []
+
+
+class OvertakenStore(ObjectStore):
+    """Storage in which something happens once it was listed, or once it is about to be looked at."""
+
+    def __init__(self, store):
+        super().__init__(store._client)
+        self.after_listing = self.before_head = nothing
+
+    async def list_versions(self, bucket, continuation):
+        page = await super().list_versions(bucket, continuation)
+        happening, self.after_listing = self.after_listing, nothing
+        await happening()
+        return page
+
+    async def head(self, address, version_id):
+        happening, self.before_head = self.before_head, nothing
+        await happening()
+        return await super().head(address, version_id)
+
+
+class OvertakenDatabase(Database):
+    """Something happens between the rows and the claims."""
+
+    def __init__(self, connected):
+        super().__init__(connected._pool, connected._pulse, connected._patience)
+        self.after_rows = nothing
+
+    async def all(self, sql, *arguments):
+        found = await super().all(sql, *arguments)
+        happening, self.after_rows = self.after_rows, nothing
+        await happening()
+        return found
+
+
+@pytest.fixture
+async def store(environment):
+    settings = audit_settings(environment)
+    async with object_store.connect(settings.storage, settings.storage.worker) as connected:
+        yield OvertakenStore(connected)
+
+
+@pytest.fixture
+async def overtaken(environment):
+    async with database.connect(environment["DATABASE_URL"]) as connected:
+        yield OvertakenDatabase(connected)
+
+
+async def compared(environment, kind, store, connected):
+    page = await compare_storage(
+        environment[f"MINIO_BUCKET_{kind}"],
+        Position(),
+        bucket_media=environment["MINIO_BUCKET_MEDIA"],
+        database=connected,
+        object_store=store,
+    )
+    return page.discrepancies
+
+
+async def test_what_is_removed_and_forgotten_after_the_listing_is_no_orphan(
+    api, storage, user, rows, idle_worker, environment, store, overtaken
+):
+    asked = await make_ready(api, storage, user, unique_png())
+
+    async def removed():
+        await api.delete(f"/api/v1/media/{asked['id']}", headers=user)
+        await rows.execute("UPDATE media.purges SET due_at = now(), closes_at = now()")
+        await idle_worker.purge()
+        assert await rows.fetchval("SELECT count(*) FROM media.purges") == 0
+
+    store.after_listing = removed
+    assert await compared(environment, "MEDIA", store, overtaken) == []
+
+
+async def test_what_becomes_ready_after_the_listing_is_not_missing(api, storage, user, environment, store, overtaken):
+    async def arrived():
+        await make_ready(api, storage, user, unique_png())
+
+    store.after_listing = arrived
+    assert await compared(environment, "MEDIA", store, overtaken) == []
+
+
+async def test_what_is_deleted_while_it_is_looked_at_is_not_missing(
+    api, storage, user, rows, idle_worker, administrator, environment, store, overtaken
+):
+    asked = await make_ready(api, storage, user, unique_png())
+    row = await row_of(rows, asked)
+    await rows.execute("UPDATE media.media_objects SET etag = 'another'")
+
+    async def deleted():
+        await api.delete(f"/api/v1/media/{asked['id']}", headers=user)
+        await lose(administrator, row)
+
+    store.before_head = deleted
+    assert await compared(environment, "MEDIA", store, overtaken) == []
+
+
+@pytest.mark.parametrize("what", ["ready", "rejected"])
+async def test_what_is_settled_between_the_rows_and_the_claims_is_no_orphan(
+    api, storage, user, rows, environment, store, overtaken, what
+):
+    asked = await land(api, storage, user, unique_png() if what == "ready" else b"no PNG")
+
+    async def settled():
+        response = await api.post(f"/api/v1/media/{asked['id']}/complete", headers=user)
+        assert response.json()["status"] == what
+
+    overtaken.after_rows = settled
+    assert await compared(environment, "INCOMING", store, overtaken) == []
+
+
+@pytest.mark.parametrize("mode", ["quarantine"], indirect=True)
+async def test_a_copy_is_no_orphan_before_it_wins_and_when_it_does(
+    api, storage, user, finalize, environment, store, overtaken
+):
+    asked = await land(api, storage, user, unique_png())
+    interrupted, rows_are_read, won, comparing = finalize.interrupted(), asyncio.Event(), asyncio.Event(), []
+
+    async def read():
+        rows_are_read.set()
+        await won.wait()
+
+    async def compare_now():
+        """The copy is there, and named by the ledger alone."""
+        assert await compared(environment, "MEDIA", store, overtaken) == []
+        overtaken.after_rows = read
+        comparing.append(asyncio.create_task(compared(environment, "MEDIA", store, overtaken)))
+        await rows_are_read.wait()
+
+    interrupted.after_look = compare_now
+    assert await finalize(asked, interrupted) == "ready"
+    won.set()
+    assert await comparing[0] == []

@@ -115,47 +115,63 @@ async def test_a_repair_leaves_what_is_served_and_keeps_what_is_nobody_s(
         assert (address.bucket, address.key, False) not in everything
 
 
-async def test_a_store_at_work_has_no_discrepancies(api, storage, writer, worker, administrator, environment):
-    """Uploads, rejections, deletions and whole audits at once, with every repair switched on: nothing is repaired."""
-    chance, ready, stop = random.Random(7), {}, asyncio.Event()
+class Clients:
+    """They upload what passes and what doesn't, call off, write late, delete; `ready` must be there at the end."""
 
-    async def live():
-        while not stop.is_set():
+    def __init__(self, api, storage, writer):
+        self._api, self._storage, self._writer = api, storage, writer
+        self._chance = random.Random(7)
+        self.ready = {}
+
+    async def go_on(self):
+        while True:
             try:
-                await live_once(unique_png())
+                await self._chance.choice((self._spoof, self._call_off, self._delete, self._keep, self._keep))(
+                    unique_png()
+                )
             except AssertionError as refused:  # where others work too, the API may say that it is busy
                 if "_unavailable" not in str(refused):
                     raise
 
-    async def live_once(data):
-        match chance.randrange(5):
-            case 0:
-                await land(api, storage, writer, b"no PNG" + data)
-            case 1:
-                asked = await ask(api, writer, data)
-                await api.delete(f"/api/v1/media/{asked['id']}", headers=writer)
-                await put(storage, asked, data)
-            case 2:
-                asked = await make_ready(api, storage, writer, data)
-                await link_to(api, writer, asked["id"])
-                await api.delete(f"/api/v1/media/{asked['id']}", headers=writer)
-            case _:
-                asked = await land(api, storage, writer, data)
-                await settled(api, writer, asked["id"])
-                ready[asked["id"]] = data
+    async def _spoof(self, data):
+        await land(self._api, self._storage, self._writer, b"no PNG" + data)
 
-    clients = [asyncio.create_task(live()) for _ in range(4)]
-    found, audited = [], 0
-    try:
-        async with asyncio.timeout(45):
-            while len(ready) < 80 or audited < 8:
-                found += await audit(environment, repair=True, verify_percent=10)
-                audited += 1
-    finally:
-        stop.set()
-        await asyncio.gather(*clients)
-    assert found == []
-    for media_id, data in ready.items():
+    async def _call_off(self, data):
+        asked = await ask(self._api, self._writer, data)
+        await self._api.delete(f"/api/v1/media/{asked['id']}", headers=self._writer)
+        await put(self._storage, asked, data)
+
+    async def _delete(self, data):
+        asked = await make_ready(self._api, self._storage, self._writer, data)
+        await link_to(self._api, self._writer, asked["id"])
+        await self._api.delete(f"/api/v1/media/{asked['id']}", headers=self._writer)
+
+    async def _keep(self, data):
+        asked = await land(self._api, self._storage, self._writer, data)
+        await settled(self._api, self._writer, asked["id"])
+        self.ready[asked["id"]] = data
+
+
+@pytest.fixture
+async def clients(api, storage, writer, worker):
+    """Four at work."""
+    clients = Clients(api, storage, writer)
+    at_work = [asyncio.create_task(clients.go_on()) for _ in range(4)]
+    yield clients
+    for task in at_work:
+        task.cancel()
+    ended = await asyncio.gather(*at_work, return_exceptions=True)
+    assert {type(error) for error in ended} == {asyncio.CancelledError}
+
+
+async def test_a_store_at_work_has_no_discrepancies(api, storage, writer, clients, administrator, environment):
+    """Uploads, rejections, deletions and whole audits at once, with every repair switched on: nothing is repaired."""
+    audited = 0
+    async with asyncio.timeout(45):
+        while len(clients.ready) < 80 or audited < 8:
+            assert await audit(environment, repair=True, verify_percent=10) == []
+            audited += 1
+    for media_id, data in list(clients.ready.items()):
         assert (await download(api, storage, writer, media_id)).content == data
     assert not [key for _, key, _ in await everything_in(administrator, environment) if key.startswith("orphans/")]
 
