@@ -203,14 +203,18 @@ async def _seen(rows, sql, *arguments):
             await asyncio.sleep(0.01)
 
 
+async def _lose_the_connection_of_a_transaction(connected, rows):
+    async with connected.transaction() as transaction:
+        (row,) = await transaction.all("SELECT pg_backend_pid() AS pid")
+        await rows.execute("SELECT pg_terminate_backend($1, 5000)", row["pid"])
+        async with asyncio.timeout(5):
+            while transaction._pooled._con is not None:
+                await asyncio.sleep(0.01)
+        await transaction.all("SELECT 1")
+
+
 async def test_a_transaction_whose_connection_is_lost_between_its_statements_is_unavailable(database_url, rows):
     async with database.connect(database_url, connections=1) as connected:
         with pytest.raises(DatabaseUnavailable):
-            async with connected.transaction() as transaction:
-                (row,) = await transaction.all("SELECT pg_backend_pid() AS pid")
-                await rows.execute("SELECT pg_terminate_backend($1, 5000)", row["pid"])
-                async with asyncio.timeout(5):
-                    while transaction._pooled._con is not None:
-                        await asyncio.sleep(0.01)
-                await transaction.all("SELECT 1")
+            await _lose_the_connection_of_a_transaction(connected, rows)
         assert await connected.one("SELECT 1")
