@@ -17,6 +17,7 @@ from nats.js.errors import NoStreamResponseError, NotFoundError
 from nats.micro import add_service
 from nats.micro.request import Request
 
+from app import telemetry
 from app.bus_link import Link
 from app.config import Bus
 from app.errors import BusUnavailable, InvalidRequest, ParkedMessageNotFound, Refusal
@@ -186,6 +187,7 @@ class EventBus:
         }
         parked = f"{DEAD_SUBJECT}.{stream}"
         await self.publish(parked, payload, message_id=f"{stream}:{sequence}", headers=headers)
+        telemetry.MESSAGES_PARKED.inc()
         log.warning("message.parked", stream=stream, sequence=sequence, reason=reason)
 
 

@@ -35,6 +35,10 @@ SUBJECTS: Final = {
 }
 
 
+# All that a decoder raises of bytes that anyone may send.
+_ILLEGIBLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
 class MediaEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What every event says: spec.md's fields first, additions after them."""
 
@@ -131,7 +135,7 @@ def parse_notification(payload: bytes) -> Iterator[ObjectAddress]:
     """Where to look, for each record. Keys arrive form-encoded. Raises NeverWorks for what is no notification."""
     try:
         records = _notifications.decode(payload).Records
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _ILLEGIBLE as error:
         raise NeverWorks(f"no bucket notification: {error}") from error
     for record in records:
         address = ObjectAddress(record.s3.bucket.name, unquote_plus(record.s3.object.key))
@@ -155,5 +159,5 @@ def parse_given_up(payload: bytes) -> GivenUp:
     """Which message it is. Raises NeverWorks for what is no such advisory."""
     try:
         return _given_up.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _ILLEGIBLE as error:
         raise NeverWorks(f"no advisory of given up deliveries: {error}") from error

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import structlog
 
+from app import telemetry
 from app.cancellation import is_cancelled
 from app.database import Database
 from app.errors import DatabaseUnavailable, StorageUnavailable, Unavailable
@@ -55,5 +56,6 @@ class InHand:
                 else:
                     await self._object_store.ping(self._bucket)
         except (Unavailable, TimeoutError):
+            telemetry.PARTS_UNAVAILABLE.labels(away.code).inc()
             return False
         return True

@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from app import database, event_bus, object_store
+from app import database, event_bus, object_store, telemetry
 from app.cancellation import is_cancelled
 from app.config import WorkerSettings
 from app.database import Database
@@ -27,9 +27,10 @@ from app.events import (
 )
 from app.flow.expire_media import expire_media, find_expired_media
 from app.flow.finalize_upload import Outcome, finalize_upload
+from app.flow.measure_backlog import measure_backlog
 from app.flow.purge_objects import purge_due
 from app.flow.reconcile_uploads import take_unsettled_uploads
-from app.flow.relay_outbox import relay_outbox
+from app.flow.relay_outbox import prune_outbox, relay_outbox
 from app.in_hand import InHand
 from app.media import MediaObject, ObjectAddress, Trigger
 from app.object_store import ObjectStore
@@ -40,6 +41,8 @@ _LANES = 16
 _SWEEP_LANES = 8
 _RELAY_POLL_SECONDS = 5.0
 _RESTORE_POLL_SECONDS = 30.0
+_PRUNE_SECONDS = 60.0
+_MEASURE_SECONDS = 15.0
 _RETRY_SECONDS = 1.0
 _REDELIVER_SECONDS = 5.0
 _RESCAN_SECONDS = 15.0
@@ -93,6 +96,8 @@ class Worker:
             tasks.create_task(self._whenever(self._purge_bell, self._settings.sweep_interval_seconds, self.purge))
             for _ in range(_SWEEP_LANES):
                 tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.sweep))
+            tasks.create_task(self._every(_PRUNE_SECONDS, self.prune))
+            tasks.create_task(self._every(_MEASURE_SECONDS, self.measure))
             tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.expire))
 
     async def finalize_notified(self, payload: bytes) -> None:
@@ -118,6 +123,7 @@ class Worker:
         A few at a time, in several lanes, so that an upload that takes long holds up no more than those few.
         """
         unsettled = await take_unsettled_uploads(database=self._database)
+        telemetry.SWEEP_PASSES.inc()
         for media in unsettled:
             try:
                 outcome = await self._finalize(media.lands_at, "sweep")
@@ -140,6 +146,16 @@ class Worker:
     async def relay(self) -> bool:
         """Events that wait in the outbox."""
         return await relay_outbox(database=self._database, event_bus=self._event_bus) > 0
+
+    async def prune(self) -> bool:
+        """Published events that need not be kept any longer."""
+        hours = self._settings.outbox_retention_hours
+        return await prune_outbox(retention_hours=hours, database=self._database) > 0
+
+    async def measure(self) -> bool:
+        """What waits."""
+        await measure_backlog(database=self._database)
+        return False
 
     async def restore(self) -> bool:
         """Streams that NATS has lost, and the events that were on them."""
@@ -194,6 +210,7 @@ class Worker:
             if is_cancelled():
                 raise  # else it was a client library that gave a connection up
         except Unavailable as away:
+            telemetry.PARTS_UNAVAILABLE.labels(away.code).inc()
             log.warning("worker.waiting", work=work.__name__, code=away.code)
             await asyncio.sleep(_RETRY_SECONDS)
         except Exception:

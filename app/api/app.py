@@ -13,6 +13,7 @@ from app.api import docs, downloads, links, probes
 from app.api.admin import Admin
 from app.api.auth import BearerAuthentication, BearerTokens, Callers
 from app.api.links import serving_links
+from app.api.measured import Measured
 from app.api.media_objects import MediaObjects
 from app.api.parts import Parts, open_parts
 from app.api.problems import MAX_BODY_BYTES, failed, refused, refused_by_framework
@@ -51,7 +52,7 @@ def create_app(settings: ApiSettings) -> Litestar:
             docs.start_script,
         ],
         dependencies={"parts": Provide(_parts, sync_to_thread=False)},
-        middleware=[DefineMiddleware(BearerAuthentication, callers=callers)],
+        middleware=[Measured(), DefineMiddleware(BearerAuthentication, callers=callers)],
         guards=[each_parameter_once],
         exception_handlers={Refusal: refused, HTTPException: refused_by_framework, Exception: failed},
         request_class=StrictRequest,

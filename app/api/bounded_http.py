@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.api.problems import MAX_BODY_BYTES, Problem, as_problem
 from app.api.response_headers import SAFE
 from app.errors import BodyTooLarge, HeadersTooLarge, InvalidRequest, QueryTooLong, Refusal, RequestTooSlow
+from app.telemetry import REQUESTS_REFUSED
 
 # What is handed to the parser at once: it keeps an unfinished header as long as it goes on.
 _PIECE_BYTES: Final = 4_096
@@ -241,6 +242,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
         problem = as_problem(refusal)
+        REQUESTS_REFUSED.labels(problem.code).inc()
         log.info("request.refused", code=problem.code, status=problem.status, route="unread")
         may_say_it = not self._answering
         if self._phase is _Phase.BODY:

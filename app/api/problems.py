@@ -48,6 +48,7 @@ from app.errors import (
     UploadRateExceeded,
     UploadTooLarge,
 )
+from app.telemetry import REQUESTS_REFUSED
 
 MAX_BODY_BYTES: Final = 65_536
 _LONGEST_DETAIL: Final = 1_000
@@ -144,6 +145,7 @@ def _response(problem: Problem) -> Response[Problem]:
 
 def refused(request: AnyRequest, refusal: Refusal) -> Response[Problem]:
     problem = as_problem(refusal)
+    REQUESTS_REFUSED.labels(problem.code).inc()
     log.info("request.refused", code=problem.code, status=problem.status, route=_route(request))
     response = _response(problem)
     if isinstance(refusal, TooMany):

@@ -9,7 +9,7 @@ import uvicorn
 from app.api.app import create_app
 from app.api.bounded_http import server_options
 from app.config import ApiSettings, api_settings
-from app.telemetry import configure_logs
+from app.telemetry import configure_logs, serve_metrics
 
 
 @click.command()
@@ -20,6 +20,7 @@ def api(host: str, port: int, fd: int | None) -> None:
     """Serve the HTTP API until SIGTERM."""
     settings = api_settings()
     configure_logs(settings.log_level, process="api")
+    serve_metrics(settings.metrics_port)
     config = uvicorn.Config(
         create_app(settings),
         host=host,

@@ -9,7 +9,7 @@ import click
 import uvloop
 
 from app.config import WorkerSettings, worker_settings
-from app.telemetry import configure_logs
+from app.telemetry import configure_logs, serve_metrics
 from app.worker import open_worker
 
 _PATIENCE_SECONDS = 8
@@ -20,6 +20,7 @@ def worker() -> None:
     """Work until SIGTERM; what is in flight then is delivered again to another worker. A second SIGTERM ends it now."""
     settings = worker_settings()
     configure_logs(settings.log_level, process="worker")
+    serve_metrics(settings.metrics_port)
     uvloop.run(_work(settings))
 
 

@@ -72,6 +72,7 @@ def api_settings(environment: Mapping[str, str] = os.environ) -> ApiSettings:
         cors_allowed_origins=read.origins("CORS_ALLOWED_ORIGINS"),
         store_self_test=read.choice("STORE_SELF_TEST", "off", "warn", "strict"),
         scanning=read.scanning(),
+        metrics_port=read.port("METRICS_PORT"),
         log_level=read.log_level(),
     )
     read.finish()
@@ -88,6 +89,8 @@ def worker_settings(environment: Mapping[str, str] = os.environ) -> WorkerSettin
         sweep_interval_seconds=read.whole_number("SWEEP_INTERVAL_SECONDS"),
         grace_seconds=read.whole_number("UPLOAD_GRACE_SECONDS"),
         scanning=read.scanning(),
+        outbox_retention_hours=read.whole_number("OUTBOX_RETENTION_HOURS"),
+        metrics_port=read.port("METRICS_PORT"),
         log_level=read.log_level(),
     )
     read.finish()

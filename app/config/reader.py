@@ -61,6 +61,9 @@ class Reader:
         self._wrong.append(f"{name} is not a whole number from {at_least} to {at_most}")
         return at_least
 
+    def port(self, name: str) -> int | None:
+        return None if self.optional(name) is None else self.whole_number(name, at_most=65_535)
+
     def switch(self, name: str) -> bool:
         value = self.text(name).lower()
         if value not in ("true", "false"):

@@ -99,6 +99,7 @@ class ApiSettings(msgspec.Struct, frozen=True):
     cors_allowed_origins: tuple[str, ...]
     store_self_test: str
     scanning: Scanning | None
+    metrics_port: int | None
     log_level: str
 
     def __repr__(self) -> str:
@@ -112,6 +113,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     sweep_interval_seconds: int
     grace_seconds: int
     scanning: Scanning | None
+    outbox_retention_hours: int
+    metrics_port: int | None
     log_level: str
 
     def __repr__(self) -> str:

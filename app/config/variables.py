@@ -107,5 +107,17 @@ VARIABLES: Final = (
         "SWEEP_INTERVAL_SECONDS", "How often a worker looks for uploads whose notification never came", "worker", "10"
     ),
     Variable("UPLOAD_GRACE_SECONDS", "How long after its URL has run out an upload may end", "api worker", "900"),
+    Variable(
+        "OUTBOX_RETENTION_HOURS",
+        "How long published events are kept, to be announced again should NATS lose its store",
+        "worker",
+        "24",
+    ),
+    Variable(
+        "METRICS_PORT",
+        "Port that Prometheus reads metrics from, on every address of the machine; no client may reach it",
+        "api worker",
+        unset="none",
+    ),
     Variable("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "api worker migrate streams provision audit", "INFO"),
 )

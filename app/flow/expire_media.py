@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from app import events
+from app import events, telemetry
 from app.database import Database, media_object, queries
 from app.media import MediaObject
 
@@ -15,6 +15,8 @@ async def expire_media(media: MediaObject, *, grace_seconds: int, database: Data
     row = await database.one(
         _sql["mark_expired"], media.id, media.status, event.event_id, event.event_type, event.payload, grace_seconds
     )
+    if row is not None:
+        telemetry.OBJECTS_EXPIRED.inc()
     return row is not None
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 import structlog
 
-from app import content, events
+from app import content, events, telemetry
 from app.content import Accepted, Candidate, Declared, Rejected, RejectionReason
 from app.database import Database, Row, media_object, queries
 from app.errors import ScannerUnavailable
@@ -143,6 +143,7 @@ async def _settle(
         outcome, fields = Outcome.REJECTED, {"reason": verdict.reason, "detail": verdict.detail}
     if row is None:
         return Outcome.SETTLED_BEFORE
+    telemetry.UPLOADS_FINALIZED.labels(outcome, trigger).inc()
     log.info("upload.finalized", media_id=str(media.id), outcome=outcome, finalized_by=trigger, **fields)
     return outcome
 

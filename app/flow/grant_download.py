@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from app import telemetry
 from app.access import Actor
 from app.database import Database, media_object, queries
 from app.errors import MediaNotFound, MediaNotReady, Refusal
@@ -48,6 +49,7 @@ def grant_download(
     if media.version_id is not None:
         query["versionId"] = media.version_id
     url = signer.presign("GET", media.stored_at.bucket, media.stored_at.key, now=now, expires_seconds=life, query=query)
+    telemetry.LINKS_ISSUED.inc()
     return PresignedDownload(url, now.replace(microsecond=0) + timedelta(seconds=life))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from app import telemetry
 from app.database import Database, Row, queries
 from app.media import ObjectAddress
 from app.object_store import ObjectStore
@@ -33,4 +34,5 @@ async def _remove(rows: Sequence[Row], database: Database, object_store: ObjectS
     await database.one(
         _sql["close_removed"], [address.bucket for address in removed], [address.key for address in removed]
     )
+    telemetry.OBJECTS_PURGED.inc(len(removed))
     return len(removed)

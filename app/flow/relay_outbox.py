@@ -8,6 +8,7 @@ import asyncio
 
 import structlog
 
+from app import telemetry
 from app.database import Database, Row, queries
 from app.errors import Unavailable
 from app.event_bus import EventBus
@@ -35,11 +36,17 @@ async def relay_outbox(*, database: Database, event_bus: EventBus) -> int:
     return len(rows)
 
 
+async def prune_outbox(*, retention_hours: int, database: Database) -> int:
+    """Forget events that were published so long ago, a batch at most. Returns how many."""
+    return len(await database.all(_sql["prune_published"], retention_hours))
+
+
 async def _publish(row: Row, event_bus: EventBus) -> None:
     headers = {"traceparent": row["traceparent"]} if row["traceparent"] else {}
     await event_bus.publish(
         SUBJECTS[row["event_type"]], row["payload"].encode(), message_id=str(row["event_id"]), headers=headers
     )
+    telemetry.EVENTS_PUBLISHED.labels(row["event_type"]).inc()
     log.info(
         "event.published", event_id=str(row["event_id"]), event_type=row["event_type"], media_id=str(row["media_id"])
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from app import media
+from app import media, telemetry
 from app.access import Actor
 from app.config import UploadPolicy, UserLimits
 from app.content import file_type_of
@@ -128,7 +128,10 @@ async def request_upload(
     if row["request_hash"] != request_hash:
         raise IdempotencyKeyReused
     requested = media_object(row)
-    return RequestedUpload(requested, presigned_upload(requested, signer), _uploads_left(row, limits))
+    upload = presigned_upload(requested, signer)
+    if upload is not None:
+        telemetry.UPLOADS_REQUESTED.inc()
+    return RequestedUpload(requested, upload, _uploads_left(row, limits))
 
 
 async def _refuse(file_size: int, by: Actor, limits: UserLimits, database: Database) -> None:

@@ -10,9 +10,17 @@ from app.local.stack_secrets import StackSecrets
 
 JWT_AUDIENCE: Final = "media"
 JWT_ISSUER: Final = "local-stack"
-# The stack signs with JWT_SECRET and knows NATS by password: these would contradict it.
+# The stack signs with JWT_SECRET and knows NATS by password, and its processes share one machine's ports: these would
+# contradict it.
 _CONTRADICTING: Final = frozenset(
-    {"JWT_PUBLIC_KEY", "JWT_JWKS_URL", "NATS_CREDENTIALS_FILE", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"}
+    {
+        "JWT_PUBLIC_KEY",
+        "JWT_JWKS_URL",
+        "NATS_CREDENTIALS_FILE",
+        "MINIO_ROOT_USER",
+        "MINIO_ROOT_PASSWORD",
+        "METRICS_PORT",
+    }
 )
 
 

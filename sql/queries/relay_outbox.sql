@@ -14,3 +14,11 @@ FOR UPDATE OF o SKIP LOCKED;
 -- name: mark_published
 -- These events are in the stream.
 UPDATE media.outbox SET published_at = now() WHERE id = ANY($1::bigint[]);
+
+-- name: prune_published
+-- The oldest events, where they were published more than $1 hours ago, are forgotten. It looks at so many from the start
+-- of the primary key, as events are published about in the order of their ids: no index, and no search when none is due.
+DELETE FROM media.outbox AS o
+USING (SELECT id FROM media.outbox ORDER BY id LIMIT 1000) AS oldest
+WHERE o.id = oldest.id AND o.published_at < now() - $1 * interval '1 hour'
+RETURNING o.id;

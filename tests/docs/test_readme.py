@@ -17,6 +17,7 @@ from app.api.problems import STATUS
 from app.config import VARIABLES, api_settings
 from app.content import EQUIVALENTS, RejectionReason
 from app.media import MediaObject, Status
+from app.telemetry import METRICS
 from tests.stack import announced_stack
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +75,20 @@ def test_the_table_of_refusals_is_the_code():
     assert [row[:2] for row in table("The API", "Code")] == [
         [f"`{refusal.code}`", str(status)] for refusal, status in STATUS.items()
     ]
+
+
+def test_the_table_of_metrics_is_the_code():
+    told = {
+        cells[0].strip("`"): [cells[1], cells[2], re.findall(r"`(\w+)`", cells[3])]
+        for cells in table("Metrics", "Metric")
+    }
+    declared = {
+        name: [metric.type, metric.documentation, list(collector._labelnames)]
+        for name, collector in METRICS._names_to_collectors.items()
+        for metric in collector.collect()
+        if name == metric.name + ("_total" if metric.type == "counter" else "")
+    }
+    assert told == {name: declared[name] for name in declared if name.startswith("media_")}
 
 
 def test_the_table_of_access_is_the_code_row_by_row():
