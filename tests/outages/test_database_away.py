@@ -1,6 +1,7 @@
 """PostgreSQL is away while an API and a worker run: callers are told at once, and all goes on when it is back."""
 
 import asyncio
+import statistics
 import time
 
 import asyncpg
@@ -29,9 +30,9 @@ async def test_callers_get_a_503_at_once_and_soon_after_the_return_what_they_ask
         assert time.monotonic() - back_at < API_SECONDS
         await calls.more(50)
     assert {(status, body["code"]) for _, _, status, body in during} == {(503, "database_unavailable")}
-    assert max(seconds for _, seconds, _, _ in during) < 0.5
+    assert statistics.median(seconds for _, seconds, _, _ in during) < 0.1
     assert calls.statuses() == {200, 503}
-    assert max(seconds for _, seconds, _, _ in calls.answers) < 3  # also of those who found it out
+    assert max(seconds for _, seconds, _, _ in calls.answers) < 4  # also of those who found it out
 
 
 async def test_a_change_of_unknown_outcome_is_said_so_and_can_safely_be_asked_again(site, user, own):
