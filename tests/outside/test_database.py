@@ -68,6 +68,66 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself(empty_url):
     assert await migrate(empty_url)
 
 
+BROKEN_OFF = """
+    CREATE UNIQUE INDEX CONCURRENTLY media_objects_storage_order ON media.media_objects (bucket_name);
+"""
+
+
+async def test_an_index_whose_building_was_broken_off_is_built_anew(database_url, rows):
+    await rows.execute("DELETE FROM media.migrations WHERE name = '0004_audit_of_the_bytes'")
+    await rows.execute("DROP INDEX media.media_objects_storage_order")
+    for path in "ab":
+        await rows.execute(INSERT_READY, path)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await rows.execute(BROKEN_OFF)
+    invalid = "SELECT relname FROM pg_index JOIN pg_class ON oid = indexrelid WHERE NOT indisvalid"
+    assert await rows.fetchval(invalid) == "media_objects_storage_order"
+    assert await migrate(database_url) == ["0004_audit_of_the_bytes"]
+    assert await rows.fetchval(invalid) is None
+    definition = "SELECT pg_get_indexdef('media.media_objects_storage_order'::regclass)"
+    assert 'storage_path COLLATE "C"' in await rows.fetchval(definition)
+
+
+async def test_a_migration_that_is_no_transaction_may_be_killed_after_any_statement(database_url, rows):
+    (statements,) = [
+        [statement for statement in text.split(";\n") if statement.strip()]
+        for text in [(ROOT / "sql" / "migrations" / "0004_audit_of_the_bytes.sql").read_text()]
+    ]
+    before = await catalog(database_url)
+    for done in range(len(statements) + 1):
+        await rows.execute("DELETE FROM media.migrations WHERE name = '0004_audit_of_the_bytes'")
+        for statement in statements[:done]:
+            await rows.execute(statement)
+        assert await migrate(database_url) == ["0004_audit_of_the_bytes"]
+        assert await catalog(database_url) == before
+
+
+async def test_an_index_is_built_while_rows_are_written(database_url, rows):
+    """It waits for who wrote before it began, and holds off nobody who writes after."""
+    await rows.execute("DELETE FROM media.migrations WHERE name = '0004_audit_of_the_bytes'")
+    await rows.execute("DROP INDEX media.media_objects_storage_order")
+    writer = await asyncpg.connect(database_url)
+    begun = writer.transaction()
+    await begun.start()
+    await writer.execute(INSERT_READY, "before")
+    migrating = asyncio.gather(*(migrate(database_url) for _ in range(2)))
+    async with asyncio.timeout(10):
+        while not await rows.fetchval("SELECT count(*) FROM pg_stat_progress_create_index"):
+            await asyncio.sleep(0.01)
+        await rows.execute(INSERT_READY, "meanwhile")
+        await begun.commit()
+        assert sorted(len(applied) for applied in await migrating) == [0, 1]
+    await writer.close()
+
+
+INSERT_READY = """
+    INSERT INTO media.media_objects (
+        file_name, original_file_name, file_type, mime_type, file_size, bucket_name, storage_path, status, etag,
+        finalized_at
+    ) VALUES ('a', 'a', 'image', 'image/png', 1, 'media', $1, 'ready', 'etag', now())
+"""
+
+
 async def test_every_query_is_valid_and_used_by_the_step_of_its_name(rows):
     for step in STEPS:
         for block, sql in queries(step).items():
@@ -199,7 +259,7 @@ async def _cut(rows, pid):
 async def _seen(rows, sql, *arguments):
     """Until there is such a row."""
     async with asyncio.timeout(10):
-        while not await rows.fetchval(sql, *arguments):  # noqa: ASYNC110  another process brings it about
+        while not await rows.fetchval(sql, *arguments):
             await asyncio.sleep(0.01)
 
 
