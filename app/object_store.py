@@ -207,13 +207,7 @@ class ObjectStore:
                     "PUT",
                     target.bucket,
                     target.key,
-                    headers={
-                        "content-type": content_type,
-                        "x-amz-copy-source": quote(f"/{source.bucket}/{source.key}"),
-                        "x-amz-checksum-algorithm": "SHA256",
-                        "x-amz-metadata-directive": "REPLACE",
-                        "x-amz-tagging-directive": "REPLACE",
-                    },
+                    headers=_copy_headers(source, None, content_type),
                 )
                 async with response:
                     await response.read()
@@ -262,14 +256,7 @@ class ObjectStore:
         self, source: ObjectAddress, version_id: str | None, target: ObjectAddress, content_type: str
     ) -> HashedCopy | Unreadable | None:
         """Copy a version, or the latest, server-side. None: no such source. Unreadable: storage can't copy this one."""
-        named = quote(f"/{source.bucket}/{source.key}") + (f"?versionId={version_id}" if version_id else "")
-        headers: dict[str, str | list[str] | tuple[str]] = {
-            "content-type": content_type,
-            "x-amz-copy-source": named,
-            "x-amz-checksum-algorithm": "SHA256",
-            "x-amz-metadata-directive": "REPLACE",
-            "x-amz-tagging-directive": "REPLACE",
-        }
+        headers = _copy_headers(source, version_id, content_type)
         try:
             async with _answering(self._patience.copy_seconds):
                 response = await self._client._execute("PUT", target.bucket, target.key, headers=headers)  # noqa: SLF001
@@ -365,6 +352,20 @@ async def connect(
             ),
             patience,
         )
+
+
+def _copy_headers(
+    source: ObjectAddress, version_id: str | None, content_type: str
+) -> dict[str, str | list[str] | tuple[str]]:
+    """A copy that storage hashes, of the bytes alone: nothing that its uploader put there comes along."""
+    return {
+        "content-type": content_type,
+        "x-amz-copy-source": quote(f"/{source.bucket}/{source.key}")
+        + (f"?versionId={version_id}" if version_id else ""),
+        "x-amz-checksum-algorithm": "SHA256",
+        "x-amz-metadata-directive": "REPLACE",
+        "x-amz-tagging-directive": "REPLACE",
+    }
 
 
 def _listed_page(answer: str) -> ListedPage:
