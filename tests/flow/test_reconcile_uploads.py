@@ -1,7 +1,11 @@
 """What no message says the sweep finds: uploads that landed unannounced, and those that never came."""
 
 import asyncio
+import json
 
+import pytest
+
+from app.database import queries
 from app.flow.reconcile_uploads import take_unsettled_uploads
 from tests.story import ask, download, land, pass_time, put, status_of, stored, unique_png
 
@@ -63,3 +67,47 @@ async def test_bytes_that_land_after_the_upload_expired_do_not_stay(
     await rows.execute("UPDATE media.purges SET due_at = now(), closes_at = now()")
     await idle_worker.purge()
     assert await stored(administrator, environment, data) == set()
+
+
+async def test_bytes_that_land_on_an_upload_that_was_called_off_go_without_any_notification(
+    api, storage, user, rows, idle_worker, administrator, environment
+):
+    data = unique_png()
+    asked = await ask(api, user, data)
+    assert (await api.delete(f"/api/v1/media/{asked['id']}", headers=user)).status_code == 204
+    await idle_worker.purge()
+    assert (await put(storage, asked, data)).status_code == 200, "the URL itself still lives"
+    ends = int(environment.get("UPLOAD_URL_TTL_SECONDS", "600")) + int(environment.get("UPLOAD_GRACE_SECONDS", "900"))
+    await pass_time(rows, asked["id"], ends - 60)
+    await idle_worker.purge()
+    assert len(await stored(administrator, environment, data)) == 1, "another PUT may still come"
+    await pass_time(rows, asked["id"], 120)
+    await idle_worker.purge()
+    assert await stored(administrator, environment, data) == set()
+    assert await rows.fetchval("SELECT count(*) FROM media.purges") == 0
+
+
+@pytest.mark.parametrize("mode", ["in place"], indirect=True)
+async def test_what_a_sweep_costs_grows_with_pending_uploads_alone(rows, api, user, idle_worker):
+    for _ in range(20):
+        await ask(api, {**user}, unique_png())
+    await rows.execute(READY_ROWS, 100_000)
+    await rows.execute("UPDATE media.media_objects SET sweep_at = now() - interval '1 minute' WHERE status = 'pending'")
+    await rows.execute("ANALYZE media.media_objects")
+    for step, block in (
+        ("reconcile_uploads", "take_unsettled"),
+        ("expire_media", "find_expired"),
+        ("measure_backlog", "count_waiting"),
+    ):
+        plan = json.loads(await rows.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {queries(step)[block]}"))[0]
+        assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 500, step
+
+
+READY_ROWS = """
+    INSERT INTO media.media_objects (
+        file_name, original_file_name, file_type, mime_type, file_size, bucket_name, storage_path, status, etag,
+        finalized_at, expires_at
+    )
+    SELECT 'a', 'a', 'image', 'image/png', 1, 'media', 'ready/' || n, 'ready', 'etag', now(), now() + interval '1 day'
+    FROM generate_series(1, $1) AS n
+"""
