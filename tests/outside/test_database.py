@@ -199,7 +199,7 @@ async def _cut(rows, pid):
 async def _seen(rows, sql, *arguments):
     """Until there is such a row."""
     async with asyncio.timeout(10):
-        while not await rows.fetchval(sql, *arguments):  # noqa: ASYNC110  another process brings it about
+        while not await rows.fetchval(sql, *arguments):
             await asyncio.sleep(0.01)
 
 
