@@ -24,15 +24,17 @@ from app.api.strict_query import each_parameter_once
 from app.api.uploads import Uploads
 from app.config import ApiSettings
 from app.errors import Refusal
+from app.flow.find_media import Changes
 
 
-def create_app(settings: ApiSettings) -> Litestar:
+def create_app(settings: ApiSettings, changes: Changes | None = None) -> Litestar:
     """The API. Opens its parts when it starts, closes them when it stops."""
+    changes = changes or Changes()
     callers = Callers(BearerTokens(settings.bearer), RequestRate(settings.request_rate_per_minute))
 
     @contextlib.asynccontextmanager
     async def with_parts(app: Litestar) -> AsyncIterator[None]:
-        async with open_parts(settings, callers) as parts:
+        async with open_parts(settings, callers, changes) as parts:
             app.state.parts = parts
             async with serving_links(parts):
                 yield

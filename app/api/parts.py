@@ -33,9 +33,8 @@ class Parts(msgspec.Struct, frozen=True):
 
 
 @contextlib.asynccontextmanager
-async def open_parts(settings: ApiSettings, callers: Callers) -> AsyncIterator[Parts]:
+async def open_parts(settings: ApiSettings, callers: Callers, changes: Changes) -> AsyncIterator[Parts]:
     """Clients of every part. None needs to answer yet: a request that needs one that is away gets a 503."""
-    changes = Changes()
     async with (
         database.connect(settings.database_url, patience=database.ANSWERING) as connected_database,
         object_store.connect(

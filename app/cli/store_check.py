@@ -9,34 +9,36 @@ from typing import Final
 import structlog
 import uvicorn
 
+from app.cli.server import Server
 from app.cli.tidily import run_tidily
 from app.config import ApiSettings
 from app.errors import StorageUnavailable
+from app.flow.find_media import Changes
 from app.store_self_test import Finding, Verdict, self_test
 
 _PATIENCE_SECONDS: Final = 60.0  # storage may be starting when we do
 _PAUSE_SECONDS: Final = 1.0
-_CLEANING_SECONDS: Final = 5.0
+_CLEANING_SECONDS: Final = 2.0
 _COUNTED: Final = {"passed": Verdict.PASS, "warned": Verdict.WARN, "failed": Verdict.FAIL}
 
 log = structlog.get_logger()
 
 
-def checking_server(config: uvicorn.Config, settings: ApiSettings) -> uvicorn.Server:
+def checking_server(config: uvicorn.Config, settings: ApiSettings, changes: Changes) -> Server:
     """A server that knows its storage before it serves, or gets to know it then. Exits with 1 if it may not serve."""
     if settings.store_self_test == "warn":
-        return _Checking(config, settings)
+        return _Checking(config, settings, changes)
     if not run_tidily(check_store(settings)):
         log.error("api.not_started", reason="STORE_SELF_TEST is strict, and the store's self-test did not pass")
         sys.exit(1)
-    return uvicorn.Server(config)
+    return Server(config, changes)
 
 
-class _Checking(uvicorn.Server):
+class _Checking(Server):
     """Examines storage in the background once it serves. Whatever that finds, it goes on serving."""
 
-    def __init__(self, config: uvicorn.Config, settings: ApiSettings) -> None:
-        super().__init__(config)
+    def __init__(self, config: uvicorn.Config, settings: ApiSettings, changes: Changes) -> None:
+        super().__init__(config, changes)
         self._settings = settings
         self._check: asyncio.Task[bool] | None = None
 

@@ -6,6 +6,7 @@ import os
 import signal
 
 import click
+import structlog
 import uvloop
 
 from app.config import WorkerSettings, worker_settings
@@ -13,6 +14,8 @@ from app.telemetry import configure_logs, serve_metrics
 from app.worker import open_worker
 
 _PATIENCE_SECONDS = 8
+
+log = structlog.get_logger()
 
 
 @click.command()
@@ -36,6 +39,7 @@ async def _work(settings: WorkerSettings) -> None:
 def _stop(work: "asyncio.Task[None]") -> None:
     if work.cancelling():
         os._exit(1)
+    log.info("worker.stopping")
     work.cancel()
     # A client library may hold on to a connection whose other end is gone: nothing is lost by leaving.
     asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, os._exit, 1)

@@ -19,12 +19,18 @@ class Changes:
 
     def __init__(self) -> None:
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self.has_ended = False
 
     def heard(self, media_id: str) -> None:
         """This object changed; an empty id says that any may have."""
         for key in [media_id] if media_id else list(self._waiting):
             for event in self._waiting.get(key, ()):
                 event.set()
+
+    def end_waiting(self) -> None:
+        """Nobody is to wait any more: the process ends."""
+        self.has_ended = True
+        self.heard("")
 
     @contextlib.contextmanager
     def expected(self, media_id: UUID) -> Iterator[asyncio.Event]:
@@ -77,7 +83,7 @@ async def find_settled_media(
         while True:
             changed.clear()
             media = await find_media(media_id, sight=sight, database=database)
-            left = deadline - loop.time()
+            left = 0.0 if changes.has_ended else deadline - loop.time()
             if media.status != Status.PENDING or left <= 0:
                 return media
             # Woken may mean only that the listener has reconnected: look again.

@@ -84,10 +84,10 @@ def own_parts():
         ThreadPoolExecutor(1) as thread,
         contextlib.ExitStack() as held,
     ):
-        running = run_parts(Path(folder) / "data", quick=False)  # what was committed must outlive a kill
+        running = run_parts(data_dir := Path(folder) / "data", quick=False)  # what was committed must outlive a kill
         parts = thread.submit(running.__enter__).result()
         held.callback(lambda: thread.submit(running.__exit__, None, None, None).result())
-        stack = Stack(parts.database_url, parts.nats_url, parts.minio_endpoint, parts.secrets)
+        stack = Stack(parts.database_url, parts.nats_url, parts.minio_endpoint, parts.secrets, str(data_dir))
         thread.submit(_prepare, stack).result()
         yield OwnParts(parts, stack)
 
