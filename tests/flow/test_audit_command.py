@@ -161,7 +161,7 @@ async def test_memory_does_not_grow_with_the_store(stack, rows, administrator, e
     for count in (SMALL, LARGE):
         await fill(stack, rows, administrator, environment, count)
         used[count] = await asyncio.to_thread(peak_kib_of_a_clean_audit, environment, count)
-    assert used[LARGE] - used[SMALL] < 8 * 1024, used
+    assert used[LARGE] - used[SMALL] < 3 * 1024, used
 
 
 async def fill(stack, rows, administrator, environment, count):

@@ -1,6 +1,7 @@
 """Storage and rows agree, or it is said where they don't: nothing that the service does looks like a discrepancy."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,57 @@ async def test_a_checksum_is_no_reason_to_look_different(api, storage, user, env
     data = unique_png()
     await make_ready(api, storage, user, data, checksum_sha256=sha256_of(data))
     assert await audit(environment) == []
+
+
+READY = """
+    INSERT INTO media.media_objects (
+        file_name, original_file_name, file_type, mime_type, file_size, bucket_name, storage_path, status, etag,
+        finalized_at
+    )
+    SELECT 'a', 'a', 'image', 'image/png', 1, $1, 'media/' || lpad(n::text, 6, '0'), 'ready', 'etag', now()
+    FROM generate_series(0, $2 - 1) AS n
+"""
+
+
+@pytest.mark.parametrize("mode", ["quarantine"], indirect=True)
+async def test_where_more_is_missing_than_a_page_has_each_thing_is_found_once(rows, administrator, environment):
+    """As in a bucket that was restored empty: the rows of one page of storage are many."""
+    bucket, count = environment["MINIO_BUCKET_MEDIA"], 4_500
+    await rows.execute(READY, bucket, count)
+    planted = {
+        await put_bytes(administrator, bucket, f"media/{number:06}-{place}")
+        for number in (0, 1_999, 2_000, 3_999, count)
+        for place in ("a", "z")
+    }
+    found = await audit(environment)
+    assert sorted(missing.key for missing in found.of("missing")) == [f"media/{n:06}" for n in range(count)]
+    assert sorted(orphan.key for orphan in found.of("orphan")) == sorted(address.key for address in planted)
+    assert found.tally.rows == count
+
+
+@pytest.mark.parametrize("mode", ["in place"], indirect=True)
+async def test_versions_of_one_key_on_two_pages_are_of_one_row(
+    stack, api, storage, user, rows, administrator, environment
+):
+    """A page ends after 1,000 versions, here amid those of the key that is served."""
+    asked = await make_ready(api, storage, user, unique_png())
+    row = await row_of(rows, asked)
+    for _ in range(3):
+        await write(administrator, address_of(row), b"later")
+    await put_bytes(administrator, row["bucket_name"], "before/000")
+    multiply(Path(stack.data_dir) / "minio/data" / row["bucket_name"] / "before", 998)
+    found = await audit(environment)
+    assert found.kinds == ["orphan"] * 1_001
+    assert row["version_id"] not in {orphan.version_id for orphan in found.of("orphan")}
+    assert len({(orphan.key, orphan.version_id) for orphan in found.of("orphan")}) == 1_001
+
+
+def multiply(folder, count):
+    """One small object many times, as storage itself keeps it."""
+    content = (folder / "000" / "xl.meta").read_bytes()
+    for number in range(1, count):
+        (folder / f"{number:03}").mkdir()
+        (folder / f"{number:03}" / "xl.meta").write_bytes(content)
 
 
 class OvertakenStore(ObjectStore):
