@@ -24,6 +24,7 @@ _RETRY_SECONDS: Final = 1
 _PING_SECONDS: Final = 2
 _LOST_PINGS: Final = 3
 _PONG_SECONDS: Final = 2.0
+_LATELY_SECONDS: Final = 15.0
 
 log = structlog.get_logger()
 
@@ -36,12 +37,20 @@ class Link:
         self.was_up = asyncio.Event()
         self.streams_may_be_gone = asyncio.Event()
         self.connections = 0
+        self._renewed_at = 0.0
         self._waiting: set[asyncio.Timeout] = set()
         self._pinging: asyncio.Task[bool] | None = None
 
     @property
     def is_up(self) -> bool:
         return bool(self.client.is_connected)
+
+    @property
+    def was_lost_lately(self) -> bool:
+        """It is lost, or was until a moment ago: what others say over NATS may be late as well."""
+        if not self.is_up:
+            return self.connections > 0
+        return self.connections > 1 and asyncio.get_running_loop().time() - self._renewed_at < _LATELY_SECONDS
 
     @contextlib.asynccontextmanager
     async def while_up(self) -> AsyncIterator[None]:
@@ -114,6 +123,7 @@ class Link:
 
     async def _renewed(self) -> None:
         self.connections += 1
+        self._renewed_at = asyncio.get_running_loop().time()
         self.was_up.set()
         self.streams_may_be_gone.set()
         log.info("bus.connected")

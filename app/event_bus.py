@@ -58,6 +58,11 @@ class EventBus:
         """Rings at each connection, and when NATS says that there is no such stream."""
         return self._link.streams_may_be_gone
 
+    @property
+    def notifications_are_late(self) -> bool:
+        """NATS is away, or has just come back: storage finds that out only a few seconds after us."""
+        return self._link.was_lost_lately
+
     async def publish(self, subject: str, payload: bytes, *, message_id: str, headers: Mapping[str, str]) -> None:
         """Into the stream, once: JetStream drops a second message with this id. Raises BusUnavailable.
 

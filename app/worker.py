@@ -95,7 +95,7 @@ class Worker:
             tasks.create_task(self._whenever(self._outbox_bell, _RELAY_POLL_SECONDS, self.relay))
             tasks.create_task(self._whenever(self._purge_bell, self._settings.sweep_interval_seconds, self.purge))
             for _ in range(_SWEEP_LANES):
-                tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.sweep))
+                tasks.create_task(self._keep_sweeping())
             tasks.create_task(self._every(_PRUNE_SECONDS, self.prune))
             tasks.create_task(self._every(_MEASURE_SECONDS, self.measure))
             tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.expire))
@@ -122,7 +122,7 @@ class Worker:
 
         A few at a time, in several lanes, so that an upload that takes long holds up no more than those few.
         """
-        unsettled = await take_unsettled_uploads(database=self._database)
+        unsettled = await take_unsettled_uploads(early=self._event_bus.notifications_are_late, database=self._database)
         telemetry.SWEEP_PASSES.inc()
         for media in unsettled:
             try:
@@ -195,6 +195,15 @@ class Worker:
                     await bell.wait()
             bell.clear()
             await self._until_idle(work)
+
+    async def _keep_sweeping(self) -> None:
+        """At each interval, and every second while notifications are late."""
+        while not is_cancelled():
+            await self._until_idle(self.sweep)
+            for _ in range(self._settings.sweep_interval_seconds):
+                await asyncio.sleep(1)
+                if self._event_bus.notifications_are_late:
+                    break
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[bool]]) -> None:
         while not is_cancelled():

@@ -6,6 +6,9 @@ from app.media import MediaObject
 _sql = queries("reconcile_uploads")
 
 
-async def take_unsettled_uploads(*, database: Database) -> list[MediaObject]:
-    """Pending objects whose turn it is, a batch at most, and no other sweep's until their next turn."""
-    return [media_object(row) for row in await database.all(_sql["take_unsettled"])]
+async def take_unsettled_uploads(*, early: bool, database: Database) -> list[MediaObject]:
+    """Pending objects whose turn it is, a batch at most, and no other sweep's until their next turn.
+
+    `early`: notifications are late, so an upload has its first turn soon.
+    """
+    return [media_object(row) for row in await database.all(_sql["take_unsettled"], early)]

@@ -49,9 +49,22 @@ async def test_two_sweeps_take_different_uploads(api, user, rows, finalize):
     uploads = [await ask(api, user, unique_png()) for _ in range(10)]
     for asked in uploads:
         await pass_time(rows, asked["id"], 20)
-    taken = await asyncio.gather(*(take_unsettled_uploads(database=finalize.database) for _ in range(4)))
+    taken = await asyncio.gather(*(take_unsettled_uploads(early=False, database=finalize.database) for _ in range(4)))
     ids = [str(media.id) for batch in taken for media in batch]
     assert sorted(ids) == sorted(asked["id"] for asked in uploads)
+
+
+async def test_while_notifications_are_late_an_upload_has_its_first_turn_early(api, user, rows, finalize):
+    asked = await ask(api, user, unique_png())
+
+    async def taken(*, early):
+        return [str(media.id) for media in await take_unsettled_uploads(early=early, database=finalize.database)]
+
+    assert await taken(early=True) == [], "not within its first two seconds"
+    await pass_time(rows, asked["id"], 3)
+    assert await taken(early=False) == []
+    assert await taken(early=True) == [asked["id"]]
+    assert await taken(early=True) == [], "its second turn is as always"
 
 
 async def test_bytes_that_land_after_the_upload_expired_do_not_stay(
@@ -99,7 +112,9 @@ async def test_what_a_sweep_costs_grows_with_pending_uploads_alone(rows, api, us
         ("expire_media", "find_expired"),
         ("measure_backlog", "count_waiting"),
     ):
-        plan = json.loads(await rows.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {queries(step)[block]}"))[0]
+        plan = json.loads(
+            await rows.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {queries(step)[block].replace('$1', 'true')}")
+        )[0]
         assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 500, step
 
 
