@@ -17,10 +17,13 @@ RETURNING media_id;
 -- name: mark_ready
 -- Win or lose: a pending object becomes ready with this candidate, and MediaUploaded is written. A candidate that is a
 -- copy must still be in the ledger and unclaimed, and leaves it; the source that it was copied from enters it instead.
-WITH named AS (
-    SELECT p.bucket_name, p.storage_path FROM media.purges AS p
+WITH awaited AS (
+    -- The object before the ledger, as everywhere: two attempts at once would each hold its copy and want the other's.
+    SELECT m.id FROM media.media_objects AS m WHERE m.id = $1 AND m.status = 'pending' FOR UPDATE
+), named AS (
+    SELECT p.bucket_name, p.storage_path FROM media.purges AS p JOIN awaited ON p.media_id = awaited.id
     WHERE p.bucket_name = $2 AND p.storage_path = $3 AND p.claimed_at IS NULL
-    FOR UPDATE
+    FOR UPDATE OF p
 ), won AS (
     UPDATE media.media_objects AS m
     SET status = 'ready', bucket_name = $2, storage_path = $3, etag = $4, version_id = $13, checksum_sha256 = $5, width = $6, height = $7,

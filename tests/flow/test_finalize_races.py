@@ -149,3 +149,17 @@ async def test_nothing_landed_leaves_nothing_in_the_ledger(api, user, rows, fina
     assert await finalize(asked) is Outcome.NOT_RECEIVED
     assert await rows.fetchval("SELECT count(*) FROM media.purges") == 0
     assert await status_of(rows, asked["id"]) == "pending"
+
+
+@in_quarantine
+async def test_attempts_that_are_ready_to_win_at_the_same_time_do_not_lock_one_another_out(
+    api, storage, user, finalize
+):
+    for _ in range(5):
+        asked = await land(api, storage, user, unique_png())
+        start = asyncio.Barrier(6)
+        attempts = [finalize.interrupted() for _ in range(6)]
+        for store in attempts:
+            store.after_look = start.wait
+        outcomes = await asyncio.gather(*(finalize(asked, store) for store in attempts))
+        assert sorted(outcomes) == [Outcome.READY, *[Outcome.SETTLED_BEFORE] * 5]
