@@ -106,7 +106,7 @@ class Link:
             ended.set()
 
         await self.client.connect(
-            bus.url,
+            bus.servers,
             name="media-service",
             user_credentials=bus.credentials_file,
             connect_timeout=_CONNECT_SECONDS,

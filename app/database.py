@@ -23,6 +23,8 @@ from app.media import MediaObject
 _SQL: Final = Path(__file__).parent.parent / "sql"
 _BLOCK: Final = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _MIGRATION_LOCK: Final = 5_318_008  # any number that no other user of this database locks
+_MIGRATION_TRIES: Final = 15
+_MIGRATION_PAUSE_SECONDS: Final = 1.0
 _MIGRATION_LOCK_POLL_SECONDS: Final = 0.1
 _GOODBYE_SECONDS: Final = 2.0
 _MARGIN_SECONDS: Final = 0.5  # PostgreSQL ends a statement itself, and is given this long to say so
@@ -222,8 +224,9 @@ def _say_if_not_migrated(error: Exception) -> None:
 async def migrate(database_url: str) -> list[str]:
     """Apply the migrations that are not in yet, in order. Returns their names.
 
-    Runs at once with others (advisory lock) and beside old code: a lock that it can't get in 5 s ends it. Each is one
-    transaction, except those whose first line begins with `-- outside a transaction`.
+    Runs at once with others (advisory lock) and beside old code: a lock that it can't get in a second lets all who
+    queue behind it go first, and is tried again, for half a minute or so. Each is one transaction, except those whose
+    first line begins with `-- outside a transaction`.
     """
     connection = await asyncpg.connect(database_url)
     try:
@@ -232,7 +235,7 @@ async def migrate(database_url: str) -> list[str]:
         await connection.execute((_SQL / "migrations.sql").read_text())
         waiting = await _waiting(connection)
         for name in waiting:
-            await _apply(connection, name)
+            await _apply_when_possible(connection, name)
             log.info("migration.applied", name=name)
         return waiting
     finally:
@@ -247,11 +250,22 @@ async def _lock_out_others(connection: "asyncpg.Connection[asyncpg.Record]") -> 
         await asyncio.sleep(_MIGRATION_LOCK_POLL_SECONDS)
 
 
+async def _apply_when_possible(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> None:
+    for _ in range(_MIGRATION_TRIES - 1):
+        try:
+            return await _apply(connection, name)
+        except asyncpg.LockNotAvailableError:
+            log.warning("migration.waiting", name=name, reason="another transaction holds a lock that it needs")
+            await asyncio.sleep(_MIGRATION_PAUSE_SECONDS)
+    return await _apply(connection, name)
+
+
 async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", name: str) -> None:
     sql = (_SQL / "migrations" / f"{name}.sql").read_text()
     record = "INSERT INTO media.migrations (name) VALUES ($1)"
     if not sql.startswith("-- outside a transaction"):
         async with connection.transaction():
+            await connection.execute("SET LOCAL lock_timeout = '1s'")  # whoever comes later queues behind it
             await connection.execute(sql)
             await connection.execute(record, name)
         return

@@ -49,8 +49,9 @@ class ParkedMessage(msgspec.Struct, frozen=True):
 class EventBus:
     """A connection that finds its way back to NATS by itself."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, stream_replicas: int) -> None:
         self._link = link
+        self._stream_replicas = stream_replicas
         self._stream: JetStreamContext = link.client.jetstream(timeout=_PUBLISH_SECONDS)
 
     @property
@@ -85,7 +86,7 @@ class EventBus:
 
     async def make_missing_streams(self) -> list[str]:
         """Create the streams that are missing, and change none. Returns those that could not be made."""
-        return await make_missing(self._stream)
+        return await make_missing(self._stream, self._stream_replicas)
 
     async def stream_created_at(self, stream: str) -> datetime | None:
         """When the stream came into being, by NATS's clock. None if there is none. Raises BusUnavailable."""
@@ -227,7 +228,7 @@ async def connect(bus: Bus) -> AsyncIterator[EventBus]:
     link = Link()
     keeping = asyncio.create_task(link.keep(bus))
     try:
-        yield EventBus(link)
+        yield EventBus(link, bus.stream_replicas)
     finally:
         keeping.cancel()
         await asyncio.wait([keeping])

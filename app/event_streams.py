@@ -40,10 +40,14 @@ _STREAMS: Final = (
 log = structlog.get_logger()
 
 
+def _streams(replicas: int) -> list[StreamConfig]:
+    return [stream.evolve(num_replicas=replicas) for stream in _STREAMS]
+
+
 async def provision_streams(bus: Bus) -> None:
     """Create the streams that are missing, and set those that differ right. Raises BusUnavailable."""
     async with _asking(bus) as manager:
-        for stream in _STREAMS:
+        for stream in _streams(bus.stream_replicas):
             try:
                 await manager.update_stream(stream)
             except NotFoundError:
@@ -57,9 +61,9 @@ async def missing_streams(bus: Bus) -> list[str]:
     return [str(stream.name) for stream in _STREAMS if stream.name not in present]
 
 
-async def make_missing(manager: JetStreamContext) -> list[str]:
+async def make_missing(manager: JetStreamContext, replicas: int) -> list[str]:
     """Create the streams that are missing, and leave all others as they are. Returns those that could not be made."""
-    return [str(stream.name) for stream in _STREAMS if not await _made(manager, stream)]
+    return [str(stream.name) for stream in _streams(replicas) if not await _made(manager, stream)]
 
 
 async def stream_created_at(manager: JetStreamContext, stream: str) -> datetime | None:
@@ -113,7 +117,7 @@ async def _connected(bus: Bus) -> AsyncIterator[Client]:
     client = Client()
     try:
         await client.connect(
-            bus.url,
+            bus.servers,
             user_credentials=bus.credentials_file,
             connect_timeout=5,
             allow_reconnect=False,

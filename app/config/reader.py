@@ -144,7 +144,13 @@ class Reader:
         return value
 
     def bus(self) -> Bus:
-        return Bus(url=self.text("NATS_URL"), credentials_file=self.optional("NATS_CREDENTIALS_FILE"))
+        """The API makes no streams, and is not told how."""
+        makes_streams = self._role in _VARIABLES["NATS_STREAM_REPLICAS"].roles.split()
+        return Bus(
+            url=self.text("NATS_URL"),
+            credentials_file=self.optional("NATS_CREDENTIALS_FILE"),
+            stream_replicas=self.whole_number("NATS_STREAM_REPLICAS", at_most=5) if makes_streams else 1,
+        )
 
     def bearer(self) -> BearerKeys:
         names = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")

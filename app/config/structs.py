@@ -36,8 +36,15 @@ class Storage(msgspec.Struct, frozen=True):
 
 
 class Bus(msgspec.Struct, frozen=True):
+    """`url` is one address, or those of all servers of a cluster, separated by commas."""
+
     url: str
     credentials_file: str | None
+    stream_replicas: int = 1
+
+    @property
+    def servers(self) -> list[str]:
+        return [server.strip() for server in self.url.split(",") if server.strip()]
 
     def __repr__(self) -> str:
         return "Bus(…)"

@@ -44,7 +44,17 @@ VARIABLES: Final = (
     Variable("MINIO_REGION", "Region in signatures", "api worker provision audit", "us-east-1"),
     Variable("MINIO_SECURE", "`true`: reach MINIO_ENDPOINT over TLS", "api worker provision audit", "false"),
     Variable("MEDIA_PUBLIC_URL", "This API as clients reach it; links start with it", "api"),
-    Variable("NATS_URL", "NATS server, may carry user and password", "api worker streams provision"),
+    Variable(
+        "NATS_URL",
+        "NATS server, may carry user and password; all servers of a cluster, separated by commas",
+        "api worker streams provision",
+    ),
+    Variable(
+        "NATS_STREAM_REPLICAS",
+        "On how many servers of a NATS cluster each stream is kept: 3 outlives the loss of one",
+        "worker streams provision",
+        "1",
+    ),
     Variable(
         "NATS_CREDENTIALS_FILE", "NATS credentials file (JWT and seed)", "api worker streams provision", unset="none"
     ),

@@ -17,6 +17,7 @@ _CONTRADICTING: Final = frozenset(
         "JWT_PUBLIC_KEY",
         "JWT_JWKS_URL",
         "NATS_CREDENTIALS_FILE",
+        "NATS_STREAM_REPLICAS",
         "MINIO_ROOT_USER",
         "MINIO_ROOT_PASSWORD",
         "METRICS_PORT",

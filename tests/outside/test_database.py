@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -126,6 +127,23 @@ INSERT_READY = """
         finalized_at
     ) VALUES ('a', 'a', 'image', 'image/png', 1, 'media', $1, 'ready', 'etag', now())
 """
+
+
+async def test_a_migration_that_has_to_wait_for_a_lock_lets_everyone_else_go_first(
+    database_url, rows, tmp_path, monkeypatch
+):
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    (tmp_path / "sql" / "migrations" / "9999_more.sql").write_text("ALTER TABLE media.outbox ADD COLUMN more integer;")
+    monkeypatch.setattr(database, "_SQL", tmp_path / "sql")
+    reader = await asyncpg.connect(database_url)
+    await reader.execute("BEGIN; SELECT count(*) FROM media.outbox")
+    migrating = asyncio.create_task(migrate(database_url))
+    await _seen(rows, "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted")
+    async with asyncio.timeout(4):  # it queues behind the migration, which gives way
+        assert await rows.fetchval("SELECT count(*) FROM media.outbox") == 0
+    assert not migrating.done()
+    await reader.close()
+    assert await migrating == ["9999_more"]
 
 
 async def test_every_query_is_valid_and_used_by_the_step_of_its_name(rows):

@@ -1,0 +1,95 @@
+"""A NATS cluster loses the server that leads the stream, or its consumer, under load: nothing is lost or doubled."""
+
+import asyncio
+import collections
+import json
+
+import msgspec
+import nats
+import pytest
+from nats.js.api import DeliverPolicy
+
+from app.config import provision_settings
+from app.events import MEDIA_STREAM, NOTIFICATION_DURABLE, NOTIFICATION_STREAM
+from app.local.settings import provision_environment
+from app.object_store_admin import provision_storage
+from tests.faults.nats_cluster import running_cluster
+from tests.outages.services import api_running, client_of_api, worker_running
+from tests.story import land, settled, unique_png
+
+pytestmark = [
+    pytest.mark.xdist_group("nats cluster"),
+    pytest.mark.timeout(120),
+    pytest.mark.parametrize("mode", ["in place"], indirect=True),  # the bus knows no mode
+]
+UPLOADS, AT_ONCE = 120, 8
+ROOM = dict.fromkeys(("UPLOAD_RATE_PER_MINUTE", "MAX_PENDING_UPLOADS", "REQUEST_RATE_PER_MINUTE"), "0")
+
+
+@pytest.fixture
+def cluster(stack):
+    with running_cluster(stack.secrets) as running:
+        yield running
+
+
+@pytest.fixture
+async def environment(stack, cluster, mode, database_url):
+    own = msgspec.structs.replace(stack, nats_url=cluster.url, minio_endpoint=cluster.minio_endpoint)
+    service = own.environment(mode, database_url) | ROOM | {"NATS_STREAM_REPLICAS": "3"}
+    await provision_storage(provision_settings(provision_environment(service, stack.secrets)))
+    return service
+
+
+async def leader_of_the_stream(stream):
+    return (await stream.stream_info(NOTIFICATION_STREAM)).cluster.leader
+
+
+async def leader_of_the_consumer(stream):
+    return (await stream.consumer_info(NOTIFICATION_STREAM, NOTIFICATION_DURABLE)).cluster.leader
+
+
+@pytest.mark.parametrize("leader", [leader_of_the_stream, leader_of_the_consumer])
+async def test_every_upload_is_ready_and_announced_once(cluster, environment, storage, user, leader):
+    with api_running(environment) as served, worker_running(environment):
+        async with client_of_api(served) as site:
+            landed, killed = [], asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(_upload(site, storage, user, landed))
+                group.create_task(_kill(cluster, leader, landed, killed))
+            assert killed.is_set()
+            for media_id in landed:
+                assert (await settled(site, user, media_id))["status"] == "ready"
+            announced = await _announced(cluster, landed)
+    assert set(announced) == set(landed)
+    assert {len(set(event_ids)) for event_ids in announced.values()} == {1}
+
+
+async def _upload(site, storage, user, landed):
+    for _ in range(UPLOADS // AT_ONCE):
+        landed.append((await land(site, storage, user, unique_png()))["id"])
+
+
+async def _kill(cluster, leader, landed, killed):
+    """In the midst of the uploads."""
+    client = await nats.connect(list(cluster.urls.values()))
+    while len(landed) < UPLOADS // 3:
+        await asyncio.sleep(0.01)
+    cluster.kill(await leader(client.jetstream()))
+    assert len(landed) < UPLOADS
+    killed.set()
+    await client.close()
+
+
+async def _announced(cluster, landed):
+    """Event ids by media object, once each has one."""
+    client = await nats.connect(list(cluster.urls.values()))
+    assert (await client.jetstream().stream_info(MEDIA_STREAM)).config.num_replicas == 3
+    messages = await client.jetstream().subscribe("media.*", ordered_consumer=True, deliver_policy=DeliverPolicy.ALL)
+    found = collections.defaultdict(list)
+    async with asyncio.timeout(30):
+        while not set(landed) <= set(found):
+            event = json.loads((await messages.next_msg(timeout=30)).data)
+            found[event["media_id"]].append(event["event_id"])
+    await client.close()
+    return found
