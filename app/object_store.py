@@ -62,6 +62,7 @@ _USUAL_HEADERS: Final = frozenset(
         "strict-transport-security",
         "vary",
         "x-amz-bucket-region",
+        "x-amz-expiration",  # what a lifecycle rule says of it
         "x-amz-id-2",
         "x-amz-request-id",
         "x-amz-version-id",

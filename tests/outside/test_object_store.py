@@ -61,6 +61,23 @@ async def test_one_look_tells_size_type_and_first_bytes(store, administrator, so
     assert (await store.look(source, 1_000_000)).first_bytes == data
 
 
+@pytest.mark.parametrize("kind", ["incoming", "media"])
+async def test_when_it_expires_is_said_by_storage_alone(store, storage, administrator, kind):
+    """A lifecycle rule shows in the headers of what it is about; an uploader can't put that there."""
+    address = ObjectAddress(getattr(storage, f"bucket_{kind}"), f"uploads/{secrets.token_hex(8)}")
+    headers = {"x-amz-expiration": 'expiry-date="Fri, 01 Jan 2100 00:00:00 GMT", rule-id="mine"', "content-type": "a/b"}
+    await administrator._execute("PUT", address.bucket, address.key, body=b"a", headers=headers)
+    seen = await administrator.stat_object(address.bucket, address.key)
+    expires = {name.lower(): value for name, value in seen.metadata.items()}.get("x-amz-expiration")
+    if storage.quarantine and kind == "incoming":
+        assert 'rule-id="uploads"' in expires
+        assert "2100" not in expires
+    else:
+        assert expires is None
+    assert (await store.look(address, 1)).other_headers == ()
+    await administrator.remove_object(address.bucket, address.key, seen.version_id)
+
+
 @in_quarantine
 async def test_an_empty_object_has_no_bytes(store, administrator, source):
     await write(administrator, source, b"")
