@@ -55,10 +55,15 @@ async def provision_streams(bus: Bus) -> None:
 
 
 async def missing_streams(bus: Bus) -> list[str]:
-    """Names of the streams that `provision_streams` would create. Raises BusUnavailable."""
+    """Names of the streams that `provision_streams` would create, or give a subject that they lack.
+
+    Raises BusUnavailable.
+    """
     async with _asking(bus) as manager:
-        present = {info.config.name for info in await manager.streams_info()}
-    return [str(stream.name) for stream in _STREAMS if stream.name not in present]
+        present = {info.config.name: set(info.config.subjects or ()) for info in await manager.streams_info()}
+    return [
+        str(stream.name) for stream in _STREAMS if not set(stream.subjects or ()) <= present.get(stream.name, set())
+    ]
 
 
 async def make_missing(manager: JetStreamContext, replicas: int) -> list[str]:
