@@ -108,6 +108,10 @@ class Calls:
             response = await self._ask()
             self.answers.append((began, time.monotonic() - began, response.status_code, response.json()))
 
+    def longest(self, status):
+        """The seconds that the slowest of these answers took."""
+        return max(seconds for _, seconds, found, _ in self.answers if found == status)
+
     def statuses(self):
         return {status for _, _, status, _ in self.answers}
 
@@ -136,4 +140,5 @@ async def calling(ask, at_once=8):
 async def client_of_api(service):
     """An HTTP client of an API that serves."""
     async with httpx.AsyncClient(base_url=service.url, trust_env=False, timeout=PATIENCE_SECONDS) as client:
+        await client.get("/health/live")  # its start is no part of what is measured
         yield client
