@@ -33,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--per-second", type=float, default=60.0, help="uploads that clients begin, at most")
+    parser.add_argument("--per-second", type=float, default=50.0, help="uploads that clients begin, at most")
     parser.add_argument("--backlog", type=int, default=3000, help="uploads that wait for the workers in the end")
     parser.add_argument("--mode", choices=list(MODES), action="append", help="this mode alone")
     asked = parser.parse_args()
