@@ -8,7 +8,6 @@ StorageUnavailable; an object that isn't there is None or nothing to remove.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 from xml.etree.ElementTree import ParseError
@@ -25,6 +24,17 @@ from multidict import CIMultiDict
 from app.config import Identity, Storage
 from app.errors import StorageUnavailable
 from app.media import ObjectAddress
+from app.stored_objects import (
+    Continuation,
+    Copied,
+    HashedCopy,
+    ListedPage,
+    StoredHead,
+    StoredObject,
+    StoredVersion,
+    Unreadable,
+    unusual_headers,
+)
 
 _GONE: Final = ("NoSuchKey", "NoSuchVersion")
 _EMPTY: Final = "InvalidRange"  # what a ranged GET of an object without bytes answers
@@ -46,97 +56,6 @@ _NOT_THE_OBJECT: Final = (
 )
 _BROKEN: Final = 500  # HEAD has no body that says more
 _PAGE_VERSIONS: Final = 1000  # as many as storage lists at once
-
-# What every object has; any other header that storage gives back was put there by the uploader.
-_USUAL_HEADERS: Final = frozenset(
-    {
-        "accept-ranges",
-        "connection",
-        "content-length",
-        "content-range",
-        "content-type",
-        "date",
-        "etag",
-        "last-modified",
-        "server",
-        "strict-transport-security",
-        "vary",
-        "x-amz-bucket-region",
-        "x-amz-expiration",  # what a lifecycle rule says of it
-        "x-amz-id-2",
-        "x-amz-request-id",
-        "x-amz-version-id",
-        "x-content-type-options",
-        "x-ratelimit-limit",
-        "x-ratelimit-remaining",
-        "x-xss-protection",
-    }
-)
-
-
-class StoredObject(msgspec.Struct, frozen=True):
-    """What one ranged GET tells of an object."""
-
-    size_bytes: int
-    first_bytes: bytes
-    etag: str
-    version_id: str | None
-    content_type: str
-    other_headers: tuple[str, ...]
-
-
-class Unreadable(msgspec.Struct, frozen=True):
-    """An object that storage has, but does not give to the worker: its uploader encrypted it with a key of its own."""
-
-    code: str
-
-
-class Copied(msgspec.Struct, frozen=True):
-    """The SHA-256 (base64) that storage computed over the bytes that it wrote."""
-
-    checksum_sha256: str | None
-
-
-class HashedCopy(msgspec.Struct, frozen=True):
-    """What storage computed over the bytes that it wrote: the SHA-256 (base64), and the ETag, which is their MD5."""
-
-    checksum_sha256: str | None
-    etag: str
-
-
-class StoredVersion(msgspec.Struct, frozen=True):
-    """One version of an object, as a listing tells it. `version_id` is "null" where the bucket keeps none."""
-
-    key: str
-    version_id: str
-    is_latest: bool
-    is_delete_marker: bool
-    size_bytes: int
-    etag: str
-    last_modified: datetime
-
-
-class Continuation(msgspec.Struct, frozen=True):
-    """Where a listing goes on. For storage alone to understand: it is no key."""
-
-    key_marker: str
-    version_id_marker: str
-
-
-class ListedPage(msgspec.Struct, frozen=True):
-    """A page of a listing, in the order of keys. Without a continuation it is the last."""
-
-    versions: list[StoredVersion]
-    continuation: Continuation | None
-
-
-class StoredHead(msgspec.Struct, frozen=True):
-    """What a HEAD tells of one version of an object."""
-
-    size_bytes: int = 0
-    etag: str = ""
-    content_type: str = ""
-    is_delete_marker: bool = False
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -180,7 +99,7 @@ class ObjectStore:
             etag=headers["ETag"].strip('"'),
             version_id=headers.get("x-amz-version-id"),
             content_type=headers.get("Content-Type", ""),
-            other_headers=tuple(sorted({name.lower() for name in headers} - _USUAL_HEADERS)),
+            other_headers=unusual_headers(headers),
         )
 
     async def checksum(self, address: ObjectAddress, version_id: str | None) -> str | None:

@@ -17,15 +17,8 @@ from app.database import Database, queries
 from app.discrepancies import Discrepancy, Missing, Orphan, SizeDiffers, Tampered
 from app.errors import StorageUnavailable
 from app.media import ORPHANS_PREFIX, ObjectAddress
-from app.object_store import (
-    NOT_ALLOWED,
-    Continuation,
-    ListedPage,
-    ObjectStore,
-    StoredHead,
-    StoredVersion,
-    Unreadable,
-)
+from app.object_store import NOT_ALLOWED, ObjectStore
+from app.stored_objects import Continuation, ListedPage, StoredHead, StoredVersion, Unreadable
 
 _sql = queries("compare_storage")
 

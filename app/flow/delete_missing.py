@@ -7,7 +7,8 @@ import structlog
 from app import events
 from app.database import Database, media_object, queries
 from app.discrepancies import Missing
-from app.object_store import ObjectStore, StoredHead
+from app.object_store import ObjectStore
+from app.stored_objects import StoredHead
 
 _sql = queries("delete_missing")
 

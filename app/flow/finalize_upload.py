@@ -16,8 +16,9 @@ from app.content import Accepted, Candidate, Declared, Rejected, RejectionReason
 from app.database import Database, Row, media_object, queries
 from app.errors import ScannerUnavailable
 from app.media import MediaObject, ObjectAddress, Status, Trigger, new_copy_key
-from app.object_store import ObjectStore, StoredObject, Unreadable
+from app.object_store import ObjectStore
 from app.scanner import Scanner
+from app.stored_objects import StoredObject, Unreadable
 
 _sql = queries("finalize_upload")
 

@@ -12,7 +12,8 @@ import structlog
 from app.database import Database, queries
 from app.discrepancies import Orphan
 from app.media import ORPHANS_PREFIX, ObjectAddress
-from app.object_store import HashedCopy, ObjectStore, StoredHead
+from app.object_store import ObjectStore
+from app.stored_objects import HashedCopy, StoredHead
 
 _sql = queries("set_orphan_aside")
 

@@ -12,7 +12,8 @@ from uuid import UUID
 from app.database import Database, media_object, queries
 from app.discrepancies import Tampered
 from app.media import MediaObject, ObjectAddress, new_copy_key
-from app.object_store import HashedCopy, ObjectStore, Unreadable
+from app.object_store import ObjectStore
+from app.stored_objects import HashedCopy, Unreadable
 
 _sql = queries("verify_checksum")
 

@@ -2,9 +2,9 @@
 
 from app.errors import StorageUnavailable
 from app.media import ObjectAddress
-from app.object_store import Copied
 from app.store_self_test.finding import Finding, failed, passed
 from app.store_self_test.ground import SHA256, SIGNED, Ground
+from app.stored_objects import Copied
 
 
 async def check(ground: Ground, landed: ObjectAddress, served: ObjectAddress) -> Finding:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from app.media import ObjectAddress
-from app.object_store import StoredObject
 from app.store_self_test.finding import Finding, failed, passed
 from app.store_self_test.ground import BODY, SIGNED, Ground, without
+from app.stored_objects import StoredObject
 
 _ADVICE = "Find out what answers at MINIO_PUBLIC_URL: S3 storage refuses what its signature does not cover."
 

@@ -11,7 +11,7 @@ from app import object_store
 from app.config import api_settings, worker_settings
 from app.errors import StorageUnavailable
 from app.media import ObjectAddress
-from app.object_store import StoredObject
+from app.stored_objects import StoredObject
 from tests.story import sha256_of, unique_png, unused_port, write
 
 in_quarantine = pytest.mark.parametrize("mode", ["quarantine"], indirect=True)  # a copy is made in no other

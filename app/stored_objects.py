@@ -1,0 +1,103 @@
+"""What storage tells of the objects that it has: in a ranged GET, a HEAD, a copy, a listing. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+# What every object has; any other header that storage gives back was put there by the uploader.
+_USUAL_HEADERS: Final = frozenset(
+    {
+        "accept-ranges",
+        "connection",
+        "content-length",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "last-modified",
+        "server",
+        "strict-transport-security",
+        "vary",
+        "x-amz-bucket-region",
+        "x-amz-expiration",  # what a lifecycle rule says of it
+        "x-amz-id-2",
+        "x-amz-request-id",
+        "x-amz-version-id",
+        "x-content-type-options",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-xss-protection",
+    }
+)
+
+
+class StoredObject(msgspec.Struct, frozen=True):
+    """What one ranged GET tells of an object."""
+
+    size_bytes: int
+    first_bytes: bytes
+    etag: str
+    version_id: str | None
+    content_type: str
+    other_headers: tuple[str, ...]
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """An object that storage has, but does not give to the worker: its uploader encrypted it with a key of its own."""
+
+    code: str
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """The SHA-256 (base64) that storage computed over the bytes that it wrote."""
+
+    checksum_sha256: str | None
+
+
+class HashedCopy(msgspec.Struct, frozen=True):
+    """What storage computed over the bytes that it wrote: the SHA-256 (base64), and the ETag, which is their MD5."""
+
+    checksum_sha256: str | None
+    etag: str
+
+
+class StoredVersion(msgspec.Struct, frozen=True):
+    """One version of an object, as a listing tells it. `version_id` is "null" where the bucket keeps none."""
+
+    key: str
+    version_id: str
+    is_latest: bool
+    is_delete_marker: bool
+    size_bytes: int
+    etag: str
+    last_modified: datetime
+
+
+class Continuation(msgspec.Struct, frozen=True):
+    """Where a listing goes on. For storage alone to understand: it is no key."""
+
+    key_marker: str
+    version_id_marker: str
+
+
+class ListedPage(msgspec.Struct, frozen=True):
+    """A page of a listing, in the order of keys. Without a continuation it is the last."""
+
+    versions: list[StoredVersion]
+    continuation: Continuation | None
+
+
+class StoredHead(msgspec.Struct, frozen=True):
+    """What a HEAD tells of one version of an object."""
+
+    size_bytes: int = 0
+    etag: str = ""
+    content_type: str = ""
+    is_delete_marker: bool = False
+
+
+def unusual_headers(headers: Iterable[str]) -> tuple[str, ...]:
+    """Those of an answer that the uploader had stored with the object, in lower case."""
+    return tuple(sorted({name.lower() for name in headers} - _USUAL_HEADERS))
