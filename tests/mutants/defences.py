@@ -99,7 +99,7 @@ MUTANTS = (
         "tests/attacks/test_type_spoofing.py::test_to_have_svg_served_where_an_operator_allows_it",
     ),
     Mutant(
-        "app/object_store.py",
+        "app/stored_objects.py",
         '        "content-length",',
         '        "content-length", "content-encoding",',
         "tests/attacks/test_body_games.py::test_to_have_bytes_unpacked_by_the_reader",
