@@ -75,7 +75,7 @@ BROKEN_OFF = """
 
 
 async def test_an_index_whose_building_was_broken_off_is_built_anew(database_url, rows):
-    await rows.execute("DELETE FROM media.migrations WHERE name = '0004_audit_of_the_bytes'")
+    await rows.execute("DELETE FROM media.migrations WHERE name = '0003_audit_of_the_bytes'")
     await rows.execute("DROP INDEX media.media_objects_storage_order")
     for path in "ab":
         await rows.execute(INSERT_READY, path)
@@ -83,7 +83,7 @@ async def test_an_index_whose_building_was_broken_off_is_built_anew(database_url
         await rows.execute(BROKEN_OFF)
     invalid = "SELECT relname FROM pg_index JOIN pg_class ON oid = indexrelid WHERE NOT indisvalid"
     assert await rows.fetchval(invalid) == "media_objects_storage_order"
-    assert await migrate(database_url) == ["0004_audit_of_the_bytes"]
+    assert await migrate(database_url) == ["0003_audit_of_the_bytes"]
     assert await rows.fetchval(invalid) is None
     definition = "SELECT pg_get_indexdef('media.media_objects_storage_order'::regclass)"
     assert 'storage_path COLLATE "C"' in await rows.fetchval(definition)
@@ -92,20 +92,20 @@ async def test_an_index_whose_building_was_broken_off_is_built_anew(database_url
 async def test_a_migration_that_is_no_transaction_may_be_killed_after_any_statement(database_url, rows):
     (statements,) = [
         [statement for statement in text.split(";\n") if statement.strip()]
-        for text in [(ROOT / "sql" / "migrations" / "0004_audit_of_the_bytes.sql").read_text()]
+        for text in [(ROOT / "sql" / "migrations" / "0003_audit_of_the_bytes.sql").read_text()]
     ]
     before = await catalog(database_url)
     for done in range(len(statements) + 1):
-        await rows.execute("DELETE FROM media.migrations WHERE name = '0004_audit_of_the_bytes'")
+        await rows.execute("DELETE FROM media.migrations WHERE name = '0003_audit_of_the_bytes'")
         for statement in statements[:done]:
             await rows.execute(statement)
-        assert await migrate(database_url) == ["0004_audit_of_the_bytes"]
+        assert await migrate(database_url) == ["0003_audit_of_the_bytes"]
         assert await catalog(database_url) == before
 
 
 async def test_an_index_is_built_while_rows_are_written(database_url, rows):
     """It waits for who wrote before it began, and holds off nobody who writes after."""
-    await rows.execute("DELETE FROM media.migrations WHERE name = '0004_audit_of_the_bytes'")
+    await rows.execute("DELETE FROM media.migrations WHERE name = '0003_audit_of_the_bytes'")
     await rows.execute("DROP INDEX media.media_objects_storage_order")
     writer = await asyncpg.connect(database_url)
     begun = writer.transaction()
