@@ -16,6 +16,7 @@ from app.database import media_object
 _HERE = Path(__file__).parent
 _MIGRATIONS = sorted(path.name[:4] for path in (_HERE.parents[1] / "sql" / "migrations").glob("*.sql"))
 _OLDER = sorted(path.name for path in _HERE.iterdir() if path.name.isdecimal())
+_BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
 _GRACE = 900
 
 
