@@ -19,13 +19,14 @@ from tests.outages.services import api_running, client_of_api, worker_running
 from tests.story import land, unique_png
 
 pytestmark = [
-    pytest.mark.xdist_group("nats cluster"),
     pytest.mark.timeout(120),
     pytest.mark.parametrize("mode", ["in place"], indirect=True),  # the bus knows no mode
 ]
 UPLOADS, AT_ONCE = 120, 8
 PATIENCE_SECONDS = 75.0
-ROOM = dict.fromkeys(("UPLOAD_RATE_PER_MINUTE", "MAX_PENDING_UPLOADS", "REQUEST_RATE_PER_MINUTE"), "0")
+ROOM = dict.fromkeys(("UPLOAD_RATE_PER_MINUTE", "MAX_PENDING_UPLOADS", "REQUEST_RATE_PER_MINUTE"), "0") | {
+    "SWEEP_INTERVAL_SECONDS": "1"
+}
 
 
 @pytest.fixture
