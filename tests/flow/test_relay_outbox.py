@@ -22,7 +22,7 @@ class Line(EventBus):
     """The real bus; a test counts what goes over it and says what happens after each message."""
 
     def __init__(self, connected):
-        super().__init__(connected._link)
+        super().__init__(connected._link, 1)
         self.sent = []
         self.dies = False
         self.refused = set()
