@@ -149,7 +149,7 @@ class Aged(EventBus):
 async def aged(environment):
     async with event_bus.connect(worker_settings(environment).bus) as connected:
         await connected._link.was_up.wait()
-        yield Aged(connected._link)
+        yield Aged(connected._link, 1)
 
 
 async def unpublished(rows):
