@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from app.config import ApiSettings, Bus, Identity
-from app.database import missing_migrations
 from app.errors import BusUnavailable, DatabaseUnavailable, StorageUnavailable
 from app.event_streams import missing_streams
+from app.migrations import missing_migrations
 from app.object_store_admin import keeps_versions, missing_targets, refusal_of, wrong_lifecycles
 from app.store_self_test import Finding, public_address, self_test
 from app.store_self_test.finding import failed, passed

@@ -16,10 +16,10 @@ import asyncpg
 import msgspec
 
 from app.config import Identity, environment, provision_settings
-from app.database import migrate
 from app.local.parts import run_parts
 from app.local.settings import Addresses, Buckets, provision_environment, service_environment
 from app.local.stack_secrets import StackSecrets
+from app.migrations import migrate
 from app.object_store_admin import provision_storage
 
 MODES = {

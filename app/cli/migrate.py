@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from app.config import migrate_settings
-from app.database import migrate as migrate_database
+from app.migrations import migrate as migrate_database
 from app.telemetry import configure_logs
 
 

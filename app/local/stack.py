@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 
 from app.config import ApiSettings, api_settings, environment, provision_settings
-from app.database import migrate
 from app.errors import StorageUnavailable
 from app.local.child import Child, require_running, stop
 from app.local.data_folder import DataFolder, open_data_folder
@@ -27,6 +26,7 @@ from app.local.stack_file import Pids, StackFile, write_stack_file
 from app.local.store_verdict import verdict_line
 from app.local.supervision import Say, keep_running
 from app.local.tokens import stack_tokens
+from app.migrations import migrate
 from app.object_store_admin import provision_storage
 from app.store_self_test import Finding, self_test
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from app.config import Bus, environment, provision_settings
-from app.database import migrate
 from app.event_streams import provision_streams
 from app.local.child import Child, Command, stop
 from app.local.data_folder import DataFolder, open_data_folder
@@ -27,6 +26,7 @@ from app.local.postgres import database_url, postgres, wait_for_postgres
 from app.local.services import api, wait_for_api
 from app.local.settings import Addresses, provision_environment, service_environment
 from app.local.stack_secrets import load_or_make_secrets
+from app.migrations import migrate
 from app.object_store_admin import provision_storage
 from tests.faults.dropping import DroppingWire
 from tests.stack import MODES

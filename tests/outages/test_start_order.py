@@ -6,7 +6,7 @@ import secrets
 import asyncpg
 import pytest
 
-from app.database import migrate
+from app.migrations import migrate
 from tests.outages.services import api_running, client_of_api, worker_running
 from tests.stack import database_named
 from tests.story import land, settled, unique_png

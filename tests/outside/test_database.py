@@ -10,9 +10,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app import database
-from app.database import Patience, migrate, queries
+from app import database, migrations
+from app.database import Patience, queries
 from app.errors import DatabaseUnavailable
+from app.migrations import migrate
 from tests.stack import database_named
 from tests.story import unused_port
 
@@ -134,7 +135,7 @@ async def test_a_migration_that_has_to_wait_for_a_lock_lets_everyone_else_go_fir
 ):
     shutil.copytree(ROOT / "sql", tmp_path / "sql")
     (tmp_path / "sql" / "migrations" / "9999_more.sql").write_text("ALTER TABLE media.outbox ADD COLUMN more integer;")
-    monkeypatch.setattr(database, "_SQL", tmp_path / "sql")
+    monkeypatch.setattr(migrations, "_SQL", tmp_path / "sql")
     reader = await asyncpg.connect(database_url)
     await reader.execute("BEGIN; SELECT count(*) FROM media.outbox")
     migrating = asyncio.create_task(migrate(database_url))
