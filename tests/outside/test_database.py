@@ -184,6 +184,7 @@ async def test_a_connection_that_was_cut_is_replaced(database_url, rows):
 async def test_more_than_may_wait_for_a_connection_are_told_at_once(database_url):
     patience = Patience(connection_seconds=2, statement_seconds=30, most_waiting=2)
     async with database.connect(database_url, connections=1, patience=patience) as connected:
+        await connected.one("SELECT 1")  # its one connection is there, and taken at once
         busy = asyncio.create_task(connected.one("SELECT pg_sleep(60)"))
         await asyncio.wait([busy], timeout=0.2)
         waiting = [asyncio.create_task(connected.one("SELECT 1")) for _ in range(2)]
