@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from app.config import Bus
@@ -40,7 +41,11 @@ class OwnNats:
         shutil.rmtree(self._store)
 
     def freeze(self):
+        """Until none of its threads runs: the signal takes its time."""
         os.kill(self._server.pid, signal.SIGSTOP)
+        tasks = Path(f"/proc/{self._server.pid}/task")
+        while any((task / "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in tasks.iterdir()):
+            time.sleep(0.005)
 
     def thaw(self):
         os.kill(self._server.pid, signal.SIGCONT)
