@@ -7,8 +7,8 @@ StorageUnavailable; an object that isn't there is None or nothing to remove.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Final, TypeVar
 from urllib.parse import quote
 from xml.etree.ElementTree import ParseError
 
@@ -56,6 +56,10 @@ _NOT_THE_OBJECT: Final = (
 )
 _BROKEN: Final = 500  # HEAD has no body that says more
 _PAGE_VERSIONS: Final = 1000  # as many as storage lists at once
+_TRIES: Final = 3
+_PAUSE_SECONDS: Final = 0.5
+
+T = TypeVar("T")
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -121,19 +125,10 @@ class ObjectStore:
         """Copy server-side without the headers that came with the source. None: no such source."""
         try:
             async with _answering(self._patience.copy_seconds):
-                # miniopy's copy_object turns into a multipart copy over 5 GiB, whose checksum is one of checksums.
-                # MinIO copies any size in one request (docs/decisions/0004), so ask for just that.
-                response = await self._client._execute(  # noqa: SLF001
-                    "PUT",
-                    target.bucket,
-                    target.key,
-                    headers=_copy_headers(source, None, content_type),
-                )
-                async with response:
-                    await response.read()
+                checksum, _ = await self._ask_to_copy(source, None, target, content_type)
         except S3Error as error:
             return _absent_or_unreadable(error)
-        return Copied(response.headers.get("x-amz-checksum-sha256"))
+        return Copied(checksum)
 
     async def list_versions(self, bucket: str, continuation: Continuation | None) -> ListedPage:
         """A page of all that is in a bucket, delete markers too. Later pages may be as old as the first."""
@@ -176,19 +171,35 @@ class ObjectStore:
         self, source: ObjectAddress, version_id: str | None, target: ObjectAddress, content_type: str
     ) -> HashedCopy | Unreadable | None:
         """Copy a version, or the latest, server-side. None: no such source. Unreadable: storage can't copy this one."""
-        headers = _copy_headers(source, version_id, content_type)
         try:
             async with _answering(self._patience.copy_seconds):
-                response = await self._client._execute("PUT", target.bucket, target.key, headers=headers)  # noqa: SLF001
-                async with response:
-                    etag, _ = parse_copy_object(await response.text())
+                checksum, answer = await self._ask_to_copy(source, version_id, target, content_type)
+                etag, _ = parse_copy_object(answer)
         except S3Error as error:
             if error.code in (*_GONE, _COVERED_UP):
                 return None
             if error.code in _NOT_THE_OBJECT:
                 raise StorageUnavailable from error
             return Unreadable(str(error.code))
-        return HashedCopy(response.headers.get("x-amz-checksum-sha256"), etag.strip('"'))
+        return HashedCopy(checksum, etag.strip('"'))
+
+    async def _ask_to_copy(
+        self, source: ObjectAddress, version_id: str | None, target: ObjectAddress, content_type: str
+    ) -> tuple[str | None, str]:
+        """The checksum of what storage wrote, and its answer. Nothing that the uploader put there comes along."""
+        # miniopy's copy_object turns into a multipart copy over 5 GiB, whose checksum is one of checksums.
+        # MinIO copies any size in one request (docs/decisions/0004), so ask for just that.
+        named = quote(f"/{source.bucket}/{source.key}") + (f"?versionId={version_id}" if version_id else "")
+        headers: dict[str, str | list[str] | tuple[str]] = {
+            "content-type": content_type,
+            "x-amz-copy-source": named,
+            "x-amz-checksum-algorithm": "SHA256",
+            "x-amz-metadata-directive": "REPLACE",
+            "x-amz-tagging-directive": "REPLACE",
+        }
+        response = await self._client._execute("PUT", target.bucket, target.key, headers=headers)  # noqa: SLF001
+        async with response:
+            return response.headers.get("x-amz-checksum-sha256"), await response.text()
 
     async def remove_version(self, address: ObjectAddress, version_id: str) -> bool:
         """Remove one version of an object, or its delete marker, and no other. Returns whether it is gone."""
@@ -274,18 +285,16 @@ async def connect(
         )
 
 
-def _copy_headers(
-    source: ObjectAddress, version_id: str | None, content_type: str
-) -> dict[str, str | list[str] | tuple[str]]:
-    """A copy that storage hashes, of the bytes alone: nothing that its uploader put there comes along."""
-    return {
-        "content-type": content_type,
-        "x-amz-copy-source": quote(f"/{source.bucket}/{source.key}")
-        + (f"?versionId={version_id}" if version_id else ""),
-        "x-amz-checksum-algorithm": "SHA256",
-        "x-amz-metadata-directive": "REPLACE",
-        "x-amz-tagging-directive": "REPLACE",
-    }
+async def steadily(ask: Callable[[], Awaitable[T | Unreadable]]) -> T | Unreadable:
+    """What storage says again and again: that it can't read an object may be a passing trouble of its own."""
+    for _ in range(_TRIES):
+        said = await ask()
+        if not isinstance(said, Unreadable):
+            return said
+        if said.code == NOT_ALLOWED:  # which says nothing of the object
+            raise StorageUnavailable
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return said
 
 
 def _listed_page(answer: str) -> ListedPage:

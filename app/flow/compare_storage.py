@@ -15,9 +15,8 @@ import msgspec
 
 from app.database import Database, queries
 from app.discrepancies import Discrepancy, Missing, Orphan, SizeDiffers, Tampered
-from app.errors import StorageUnavailable
 from app.media import ORPHANS_PREFIX, ObjectAddress
-from app.object_store import NOT_ALLOWED, ObjectStore
+from app.object_store import ObjectStore, steadily
 from app.stored_objects import Continuation, ListedPage, StoredHead, StoredVersion, Unreadable
 
 _sql = queries("compare_storage")
@@ -25,8 +24,6 @@ _sql = queries("compare_storage")
 _ROWS: Final = 2000  # of one page; a page of storage has 1,000 keys at most
 _LAST_KEY: Final = "\U0010ffff"  # no key comes after it
 _AT_ONCE: Final = 16  # looks at single objects
-_TRIES: Final = 3
-_PAUSE_SECONDS: Final = 0.5
 # The store's self-test writes without rows, and removes what it wrote within a minute.
 _SELF_TEST: Final = "self-test/"
 _SELF_TEST_LASTS: Final = timedelta(hours=1)
@@ -172,25 +169,11 @@ def _orphan(bucket: str, version: StoredVersion) -> Orphan:
 async def _judge(bucket: str, row: ReadyRow, database: Database, object_store: ObjectStore) -> Discrepancy | None:
     """Look at the object itself, and then whether its row still says so."""
     address = ObjectAddress(bucket, row.storage_path)
-    discrepancy = _difference(bucket, row, await _steady_head(address, row.version_id, object_store))
+    discrepancy = _difference(bucket, row, await steadily(lambda: object_store.head(address, row.version_id)))
     if discrepancy is None:
         return None
     still = await database.one(_sql["still_ready"], row.id, bucket, row.storage_path, row.version_id)
     return None if still is None else discrepancy
-
-
-async def _steady_head(
-    address: ObjectAddress, version_id: str | None, object_store: ObjectStore
-) -> StoredHead | Unreadable | None:
-    """What storage says again and again: that it can't read an object may be a passing trouble of its own."""
-    for _ in range(_TRIES):
-        head = await object_store.head(address, version_id)
-        if not isinstance(head, Unreadable):
-            return head
-        if head.code == NOT_ALLOWED:  # which says nothing of the object
-            raise StorageUnavailable
-        await asyncio.sleep(_PAUSE_SECONDS)
-    return head
 
 
 def _difference(bucket: str, row: ReadyRow, head: StoredHead | Unreadable | None) -> Discrepancy | None:

@@ -4,7 +4,6 @@ The copy is named in the ledger before it exists and removed after it told its h
 worker removes it.
 """
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -12,13 +11,11 @@ from uuid import UUID
 from app.database import Database, media_object, queries
 from app.discrepancies import Tampered
 from app.media import MediaObject, ObjectAddress, new_copy_key
-from app.object_store import ObjectStore
+from app.object_store import ObjectStore, steadily
 from app.stored_objects import HashedCopy, Unreadable
 
 _sql = queries("verify_checksum")
 
-_TRIES: Final = 3
-_PAUSE_SECONDS: Final = 0.5
 _PARTS: Final = "-"  # the ETag of a multipart upload is a hash of hashes
 
 
@@ -30,7 +27,8 @@ async def verify_checksum(
     if row is None:
         return None
     media = media_object(row)
-    reason = _reason(media, await _copied(media, bucket_media, database, object_store))
+    copied = await steadily(lambda: _copied(media, bucket_media, database, object_store))
+    reason = _reason(media, copied)
     if reason is None or await database.one(_sql["find_ready"], media_id) is None:
         return None
     return Tampered(
@@ -43,18 +41,6 @@ async def verify_checksum(
 
 
 async def _copied(
-    media: MediaObject, bucket_media: str, database: Database, object_store: ObjectStore
-) -> HashedCopy | Unreadable | None:
-    """What storage says again and again: that it can't read an object may be a passing trouble of its own."""
-    for _ in range(_TRIES):
-        copied = await _copied_once(media, bucket_media, database, object_store)
-        if not isinstance(copied, Unreadable):
-            return copied
-        await asyncio.sleep(_PAUSE_SECONDS)
-    return copied
-
-
-async def _copied_once(
     media: MediaObject, bucket_media: str, database: Database, object_store: ObjectStore
 ) -> HashedCopy | Unreadable | None:
     target = ObjectAddress(bucket_media, new_copy_key(media.mime_type, datetime.now(UTC)))
