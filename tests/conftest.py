@@ -133,7 +133,7 @@ async def living(app):
 @pytest.fixture
 async def storage():
     """A client that speaks to storage as browsers do: nothing but HTTP."""
-    async with httpx.AsyncClient(timeout=30) as client:  # a PUT takes 5 s while NATS is silent, and is answered 200
+    async with httpx.AsyncClient(timeout=30) as client:  # a PUT takes 5 s while NATS is silent: decision 0019
         yield client
 
 

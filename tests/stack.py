@@ -27,6 +27,8 @@ MODES = {
     "quarantine": Buckets(media="served", invoices="served-invoices", incoming="incoming"),
 }
 TEMPLATE = "media_template"
+# For tests that ask more often than any user may.
+UNLIMITED = dict.fromkeys(("UPLOAD_RATE_PER_MINUTE", "MAX_PENDING_UPLOADS", "REQUEST_RATE_PER_MINUTE"), "0")
 _ANNOUNCED_IN = "MEDIA_TEST_STACK"
 
 

@@ -20,16 +20,13 @@ async def drained_per_second(ground: Ground, clients: Clients, uploads: int) -> 
     landed = await _land(clients, uploads)
     for name in _WORKERS:
         await ground.start_part(name)
-    connection = await asyncpg.connect(ground.addresses.database_url)
-    try:
+    async with ground.database() as connection:
         await _until_settled(connection, landed)
         return await connection.fetchval(
             """SELECT count(*) / extract(epoch FROM max(finalized_at) - min(finalized_at))::float
                FROM media.media_objects WHERE id = ANY($1::uuid[]) AND finalized_at IS NOT NULL""",
             landed,
         )
-    finally:
-        await connection.close()
 
 
 async def _land(clients: Clients, uploads: int) -> list[str]:

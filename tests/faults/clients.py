@@ -1,7 +1,6 @@
 """Clients of a run: they ask, PUT, sometimes nudge or delete, try again as good clients do, and write it down."""
 
 import asyncio
-import base64
 import contextlib
 import hashlib
 import random
@@ -9,10 +8,10 @@ import time
 import uuid
 
 import aiohttp
-import jwt
 
 from tests import samples
 from tests.faults.diary import Diary, Upload
+from tests.story import bearers, sha256_of
 
 _USERS = 40
 _PATIENCE_SECONDS = 60.0
@@ -39,7 +38,7 @@ class Clients:
 
     def __init__(self, ground, diary: Diary, rng: random.Random, http: aiohttp.ClientSession) -> None:
         self._api = f"{ground.addresses.api_url}/api/v1/media"
-        self._secret = ground.secrets.jwt_secret
+        self._bearer = bearers(ground.secrets.jwt_secret)
         self._service = ground.secrets.service_id
         self._diary = diary
         self._rng = rng
@@ -135,8 +134,12 @@ class Clients:
 
     async def _ask(self, user: uuid.UUID, data: bytes) -> dict | None:
         """Asked again with the same Idempotency-Key until there is an answer: the same upload, never two."""
-        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        body = {"file_name": "a.png", "mime_type": "image/png", "file_size": len(data), "checksum_sha256": checksum}
+        body = {
+            "file_name": "a.png",
+            "mime_type": "image/png",
+            "file_size": len(data),
+            "checksum_sha256": sha256_of(data),
+        }
         key = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
@@ -172,11 +175,6 @@ class Clients:
 
     def service(self) -> dict[str, str]:
         return self._bearer(self._service, roles=["service"], scope="media:read media:links")
-
-    def _bearer(self, sub: uuid.UUID, **claims) -> dict[str, str]:
-        now = int(time.time())
-        payload = {"sub": str(sub), "iat": now, "exp": now + 120, "aud": "media", "iss": "local-stack", **claims}
-        return {"Authorization": f"Bearer {jwt.encode(payload, self._secret, algorithm='HS256')}"}
 
 
 @contextlib.asynccontextmanager

@@ -4,14 +4,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-import aiohttp
-import asyncpg
-from miniopy_async.api import Minio
-
 from tests.faults.checker import Evidence, Row
 from tests.faults.clients import Clients
 from tests.faults.diary import Diary
 from tests.faults.listening import Heard, read_again
+from tests.story import client_of
 
 _ROOT = Path(__file__).parents[2]
 
@@ -19,8 +16,7 @@ _ROOT = Path(__file__).parents[2]
 async def come_to_rest(ground, *, patience_seconds: float) -> dict[str, int]:
     """Until nothing is pending, to be announced or to be removed. Returns what was still left when patience ran out."""
     deadline = asyncio.get_running_loop().time() + patience_seconds
-    connection = await asyncpg.connect(ground.addresses.database_url)
-    try:
+    async with ground.database() as connection:
         while True:
             left = dict(
                 await connection.fetchrow(
@@ -33,8 +29,6 @@ async def come_to_rest(ground, *, patience_seconds: float) -> dict[str, int]:
             if not any(left.values()) or asyncio.get_running_loop().time() > deadline:
                 return left
             await asyncio.sleep(0.25)
-    finally:
-        await connection.close()
 
 
 async def gather(ground, diary: Diary, heard: Heard, clients: Clients) -> Evidence:
@@ -59,8 +53,7 @@ async def gather(ground, diary: Diary, heard: Heard, clients: Clients) -> Eviden
 
 
 async def _database(ground):
-    connection = await asyncpg.connect(ground.addresses.database_url)
-    try:
+    async with ground.database() as connection:
         objects = await connection.fetch(
             """SELECT id::text, status, uploaded_by::text, file_size, bucket_name, storage_path, version_id
                FROM media.media_objects"""
@@ -71,24 +64,13 @@ async def _database(ground):
             "SELECT finalized_by, count(*) FROM media.media_objects WHERE finalized_by IS NOT NULL GROUP BY 1"
         )
         named = await connection.fetch("SELECT bucket_name, storage_path FROM media.purges")
-    finally:
-        await connection.close()
     rows = {media_id: Row(*columns) for media_id, *columns in objects}
     counters = {user: (pending, held) for user, pending, held in uploaders}
     return rows, counters, unpublished, dict(winners), {tuple(found) for found in named}
 
 
 async def _storage(ground) -> set[tuple[str, str, str | None]]:
-    async with aiohttp.ClientSession() as session:
-        root = ground.secrets.root
-        client = Minio(
-            ground.addresses.minio_endpoint,
-            root.access_key,
-            root.secret_key,
-            secure=False,
-            region="us-east-1",
-            session=session,
-        )
+    async with client_of(ground.addresses, ground.secrets.root) as client:
         buckets = {ground.buckets.media, ground.buckets.incoming, ground.buckets.invoices}
         return {
             (bucket, listed.object_name, None if listed.version_id in (None, "null") else listed.version_id)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import random
 import shutil
 import signal
@@ -12,23 +11,26 @@ import sys
 import tempfile
 from pathlib import Path
 
+import asyncpg
 import msgspec
+import psutil
 
 from app.config import Bus, environment, provision_settings
 from app.event_streams import provision_streams
 from app.local.child import Child, Command, stop
 from app.local.data_folder import DataFolder, open_data_folder
-from app.local.minio import minio, wait_for_minio
+from app.local.minio import minio
 from app.local.minio_binary import find_minio
-from app.local.nats_server import nats_server, nats_url, wait_for_nats
+from app.local.nats_server import nats_server, nats_url
 from app.local.ports import LOOPBACK, Ports, choose_ports, listen
-from app.local.postgres import database_url, postgres, wait_for_postgres
+from app.local.postgres import database_url, postgres
 from app.local.services import api, wait_for_api
 from app.local.settings import Addresses, provision_environment, service_environment
 from app.local.stack_secrets import load_or_make_secrets
 from app.migrations import migrate
 from app.object_store_admin import provision_storage
 from tests.faults.dropping import DroppingWire
+from tests.processes import family, wait_for_server
 from tests.stack import MODES
 
 _ROOT = Path(__file__).parents[2]
@@ -102,12 +104,8 @@ class Ground:
         """Until it can be used; of API and worker, until the process runs."""
         child = self.children[name]
         child.start()
-        if name == "postgres":
-            await asyncio.to_thread(wait_for_postgres, child)
-        elif name == "nats":
-            await asyncio.to_thread(wait_for_nats, child, self.ports.nats)
-        elif name == "minio":
-            await asyncio.to_thread(wait_for_minio, child, self.ports.minio)
+        if child.part not in ("api", "worker"):
+            await asyncio.to_thread(wait_for_server, child, self.ports)
 
     async def kill(self, name: str) -> None:
         """Kill -9, with whatever it started."""
@@ -124,22 +122,30 @@ class Ground:
         await self.ended(name)
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """To the process and whatever it started: PostgreSQL is many."""
+        """To the process and whatever it started."""
         child = self.children[name]
         if child.is_running():
-            for pid in (child.pid, *_descendants(child.pid)):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
+            for process in family(child.pid):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
 
-    def backends(self) -> list[int]:
+    def backends(self) -> list[psutil.Process]:
         """PostgreSQL's processes that serve a connection: one that is killed sends all into crash recovery."""
         found = []
-        for pid in _descendants(self.children["postgres"].pid):
-            with contextlib.suppress(OSError):
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-                if "media media 127.0.0.1" in words:
-                    found.append(pid)
+        for process in family(self.children["postgres"].pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "media media 127.0.0.1" in " ".join(process.cmdline()):
+                    found.append(process)
         return found
+
+    @contextlib.asynccontextmanager
+    async def database(self):
+        """A connection of the superuser's."""
+        connection = await asyncpg.connect(self.addresses.database_url)
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
     def wipe_nats(self) -> None:
         """All that NATS had on disk but its configuration, while it is down."""
@@ -161,13 +167,6 @@ class Ground:
     def dead(self) -> list[str]:
         """Processes that are not running though nobody ended them."""
         return [name for name, child in self.children.items() if not child.is_running()]
-
-
-def _descendants(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        return [found for child in children for found in (child, *_descendants(child))]
-    return []
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,6 @@ A mishap is a coroutine over the ground. It returns when the part is back: from 
 
 import asyncio
 import contextlib
-import os
 import random
 import signal
 from collections.abc import Awaitable, Callable
@@ -81,7 +80,7 @@ def _stopped(*names: str) -> Mishap:
 
 async def _crash_a_backend(ground: Ground, rng: random.Random) -> None:
     """PostgreSQL ends all connections and recovers by itself."""
-    os.kill(rng.choice(ground.backends()), signal.SIGKILL)
+    rng.choice(ground.backends()).kill()
     connection = None
     while connection is None:
         with contextlib.suppress(asyncpg.PostgresError, OSError):

@@ -17,6 +17,7 @@ from tests.faults.evidence import come_to_rest, gather
 from tests.faults.ground import open_ground
 from tests.faults.listening import listening
 from tests.faults.mishaps import Mishap, mishaps
+from tests.stack import UNLIMITED
 
 _FAST_LOST = 0.1
 _CLIENTS = 24
@@ -24,9 +25,7 @@ _RECOVERY_SECONDS = 30.0
 _REST_SECONDS = 240.0
 # No limits, as forty users do the work of thousands; and what never came is over soon enough to be waited for.
 SETTINGS = {
-    "UPLOAD_RATE_PER_MINUTE": "0",
-    "MAX_PENDING_UPLOADS": "0",
-    "REQUEST_RATE_PER_MINUTE": "0",
+    **UNLIMITED,
     "UPLOAD_URL_TTL_SECONDS": "40",
     "UPLOAD_GRACE_SECONDS": "15",
     "SWEEP_INTERVAL_SECONDS": "5",

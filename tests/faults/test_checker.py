@@ -1,16 +1,13 @@
 """The checker finds what is planted: each damage is done behind the back of a real service, and told by its kind."""
 
-import contextlib
 import io
 import json
 import random
 import uuid
 
-import aiohttp
 import asyncpg
 import nats
 import pytest
-from miniopy_async.api import Minio
 
 from tests.faults.checker import check
 from tests.faults.clients import open_clients
@@ -19,6 +16,7 @@ from tests.faults.evidence import come_to_rest, gather
 from tests.faults.ground import open_ground
 from tests.faults.listening import listening
 from tests.faults.ordeal import SETTINGS
+from tests.story import client_of
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -43,7 +41,7 @@ async def test_every_planted_damage_is_found(run):
     assert await _violations(run) == set(), "nothing is planted yet"
     ready = await _ready(ground)
     planted = set()
-    async with _storage(ground) as storage, _database(ground) as database:
+    async with client_of(ground.addresses, ground.secrets.root) as storage, ground.database() as database:
         planted.add(("lost", await _lose_the_bytes(storage, ready.pop())))
         planted.add(("lost", await _forget_the_row(database, ready.pop())))
         planted.add(("lost", await _leave_pending(database, ready.pop())))
@@ -71,31 +69,10 @@ async def _violations(run) -> set[tuple[str, str]]:
 
 
 async def _ready(ground) -> list[asyncpg.Record]:
-    async with _database(ground) as database:
+    async with ground.database() as database:
         return await database.fetch(
             """SELECT id::text, bucket_name, storage_path, version_id, uploaded_by::text
                FROM media.media_objects WHERE status = 'ready' ORDER BY id"""
-        )
-
-
-@contextlib.asynccontextmanager
-async def _database(ground):
-    connection = await asyncpg.connect(ground.addresses.database_url)
-    yield connection
-    await connection.close()
-
-
-@contextlib.asynccontextmanager
-async def _storage(ground):
-    root = ground.secrets.root
-    async with aiohttp.ClientSession() as session:
-        yield Minio(
-            ground.addresses.minio_endpoint,
-            root.access_key,
-            root.secret_key,
-            secure=False,
-            region="us-east-1",
-            session=session,
         )
 
 

@@ -16,6 +16,7 @@ from app.local.settings import provision_environment
 from app.object_store_admin import provision_storage
 from tests.faults.nats_cluster import running_cluster
 from tests.outages.services import api_running, client_of_api, worker_running
+from tests.stack import UNLIMITED
 from tests.story import land, unique_png
 
 pytestmark = [
@@ -24,9 +25,6 @@ pytestmark = [
 ]
 UPLOADS, AT_ONCE = 120, 8
 PATIENCE_SECONDS = 75.0
-ROOM = dict.fromkeys(("UPLOAD_RATE_PER_MINUTE", "MAX_PENDING_UPLOADS", "REQUEST_RATE_PER_MINUTE"), "0") | {
-    "SWEEP_INTERVAL_SECONDS": "1"
-}
 
 
 @pytest.fixture
@@ -38,7 +36,9 @@ def cluster(stack):
 @pytest.fixture
 async def environment(stack, cluster, mode, database_url):
     own = msgspec.structs.replace(stack, nats_url=cluster.url, minio_endpoint=cluster.minio_endpoint)
-    service = own.environment(mode, database_url) | ROOM | {"NATS_STREAM_REPLICAS": "3"}
+    service = (
+        own.environment(mode, database_url) | UNLIMITED | {"NATS_STREAM_REPLICAS": "3", "SWEEP_INTERVAL_SECONDS": "1"}
+    )
     await provision_storage(provision_settings(provision_environment(service, stack.secrets)))
     return service
 

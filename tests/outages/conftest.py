@@ -1,10 +1,9 @@
 """Parts of one's own for all tests of outages, which run in one process of pytest-xdist."""
 
-import httpx
 import pytest
 
 from tests.outages.parts import own_parts
-from tests.outages.services import PATIENCE_SECONDS, api_running, client_of_api, worker_running
+from tests.outages.services import api_running, client_of_api, worker_running
 from tests.story import bearers
 
 
@@ -45,13 +44,6 @@ def served(environment):
 def at_work(environment):
     with worker_running(environment) as service:
         yield service
-
-
-@pytest.fixture
-async def storage():
-    """A client that waits: while NATS is silent, storage takes 5 s for a PUT (docs/decisions/0019)."""
-    async with httpx.AsyncClient(timeout=PATIENCE_SECONDS) as client:
-        yield client
 
 
 @pytest.fixture

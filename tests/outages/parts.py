@@ -8,11 +8,9 @@ from pathlib import Path
 
 import psutil
 
-from app.local.minio import wait_for_minio
-from app.local.nats_server import wait_for_nats
 from app.local.parts import run_parts
-from app.local.postgres import wait_for_postgres
-from tests.stack import TEMPLATE, Stack, database_named, prepare
+from tests.processes import family, wait_for_server
+from tests.stack import TEMPLATE, UNLIMITED, Stack, database_named, prepare
 
 PATIENCE_SECONDS = 30.0
 
@@ -26,14 +24,13 @@ class OwnParts:
 
     def environment(self, mode="in place"):
         # What these tests do often is neither limited nor examined.
-        limits = ("UPLOAD_RATE_PER_MINUTE", "MAX_PENDING_UPLOADS", "REQUEST_RATE_PER_MINUTE")
-        room = dict.fromkeys(limits, "0") | {"STORE_SELF_TEST": "off"}
+        room = UNLIMITED | {"STORE_SELF_TEST": "off"}
         return self.stack.environment(mode, database_named(self.stack.database_url, TEMPLATE)) | room
 
     @contextlib.contextmanager
     def silent(self, part):
         """Stopped: connections stay open, new ones are made by the kernel, and nothing is ever answered."""
-        stopped = _family(getattr(self.parts, part).pid)
+        stopped = family(getattr(self.parts, part).pid)
         for process in stopped:
             process.suspend()
         try:
@@ -53,27 +50,16 @@ class OwnParts:
             self.start(part)
 
     def kill(self, part):
-        doomed = _family(getattr(self.parts, part).pid)
+        doomed = family(getattr(self.parts, part).pid)
         for process in doomed:
             process.kill()
         getattr(self.parts, part).wait(PATIENCE_SECONDS)
         psutil.wait_procs(doomed, timeout=PATIENCE_SECONDS)
 
     def start(self, part):
-        child, ports = getattr(self.parts, part), self.parts.ports
+        child = getattr(self.parts, part)
         child.start()
-        if part == "postgres":
-            wait_for_postgres(child)
-        elif part == "nats":
-            wait_for_nats(child, ports.nats)
-        else:
-            wait_for_minio(child, ports.minio)
-
-
-def _family(pid):
-    """A server and its processes, the youngest last: PostgreSQL's have process groups of their own."""
-    server = psutil.Process(pid)
-    return [server, *server.children(recursive=True)]
+        wait_for_server(child, self.parts.ports)
 
 
 @contextlib.contextmanager
