@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Final
 from uuid import UUID
 
 from app.access import LinkHolder, Sight, check_link
 from app.database import Database, media_object, queries
-from app.errors import MediaNotFound
+from app.errors import DatabaseUnavailable, MediaNotFound
 from app.media import MediaObject, Status
+
+_LOOK_AGAIN_SECONDS: Final = 0.5  # after PostgreSQL did not answer
 
 _sql = queries("find_media")
 
@@ -76,17 +79,28 @@ async def find_linked_media(holder: LinkHolder, *, database: Database) -> MediaO
 async def find_settled_media(
     media_id: UUID, *, sight: Sight, wait_seconds: float, database: Database, changes: Changes
 ) -> MediaObject:
-    """The object as soon as it is no longer pending, or as it is after `wait_seconds`. Raises MediaNotFound."""
+    """The object as soon as it is no longer pending, or as it is after `wait_seconds`. Raises MediaNotFound.
+
+    Once begun, a wait goes on over an outage: only the first look and the last one raise DatabaseUnavailable.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_seconds
     with changes.expected(media_id) as changed:
-        while True:
-            changed.clear()
-            media = await find_media(media_id, sight=sight, database=database)
-            left = 0.0 if changes.has_ended else deadline - loop.time()
-            if media.status != Status.PENDING or left <= 0:
-                return media
+        media = await find_media(media_id, sight=sight, database=database)
+        while media.status == Status.PENDING and not changes.has_ended and loop.time() < deadline:
             # Woken may mean only that the listener has reconnected: look again.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await changed.wait()
+            await _until(changed, deadline)
+            changed.clear()
+            try:
+                media = await find_media(media_id, sight=sight, database=database)
+            except DatabaseUnavailable:
+                if changes.has_ended or loop.time() >= deadline:
+                    raise
+                loop.call_later(_LOOK_AGAIN_SECONDS, changed.set)
+        return media
+
+
+async def _until(changed: asyncio.Event, deadline: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(deadline):
+            await changed.wait()

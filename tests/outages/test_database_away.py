@@ -79,6 +79,24 @@ async def test_a_wait_goes_on_over_an_outage_and_ends_with_what_was_waited_for(s
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
 
 
+async def test_a_wait_goes_on_over_a_look_that_finds_no_answer(site, storage, user, environment, at_work):
+    asked = await ask(site, user, data := unique_png())
+    waiting = asyncio.create_task(site.get(f"/api/v1/media/{asked['id']}", headers={**user, "Prefer": "wait=20"}))
+    for _ in range(5):
+        await site.get("/api/v1/media", headers=user)
+    holder = await asyncpg.connect(environment["DATABASE_URL"])
+    await holder.execute("BEGIN; LOCK TABLE media.media_objects")
+    async with calling(lambda: site.get("/api/v1/media", headers=user), at_once=1) as calls:
+        other = await asyncpg.connect(environment["DATABASE_URL"])
+        await other.execute("SELECT pg_notify('media_outbox', $1)", asked["id"])  # have it look now
+        await other.close()
+        await calls.more(2, status=503)  # the waiter's look was given up with the first of them
+    await holder.close()
+    assert (await put(storage, asked, data)).status_code == 200
+    answer = await waiting
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+
+
 async def test_a_wait_that_ends_in_an_outage_is_a_503(site, user, own):
     asked = await ask(site, user, unique_png())
     began = time.monotonic()
