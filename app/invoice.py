@@ -1,0 +1,190 @@
+"""Invoices: what billing-service sends, the issuer's block, and the document that a PDF is made of. Pure.
+
+Amounts are decimal strings in the invoice's currency, never floats: "1180.00". Dates are ISO 8601: "2026-11-23". An
+unknown field is refused; on the bus it is left out before (billing.py).
+"""
+
+from datetime import date
+from hashlib import sha256
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+MAX_LINES: Final = 1_000
+FORMAT_VERSION: Final = 1  # of a document as it is stored and embedded
+
+# The last part keeps a line end out, which `$` would let pass.
+_END: Final = r"$(?!\n)"
+# No control characters but line ends where lines are meant, none that turn the direction of what follows, no
+# noncharacters: what is printed reads as it was sent.
+_PRINTED: Final = "[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]"
+
+# It is part of an object key. None ends as the file of a later version does: `…-r2`.
+Number = Annotated[str, Meta(pattern=rf"^(?!.*-r[0-9]+$)[A-Za-z0-9][A-Za-z0-9_-]{{0,63}}{_END}")]
+Amount = Annotated[str, Meta(pattern=rf"^-?(0|[1-9][0-9]{{0,11}})(\.[0-9]{{1,3}})?{_END}")]
+Quantity = Annotated[str, Meta(pattern=rf"^-?(0|[1-9][0-9]{{0,11}})(\.[0-9]{{1,6}})?{_END}")]
+Percentage = Annotated[str, Meta(pattern=rf"^(100|[1-9]?[0-9])(\.[0-9]{{1,3}})?{_END}")]
+StateCode = Annotated[str, Meta(pattern=rf"^[0-9]{{2}}{_END}")]  # of GST: 27 is Maharashtra, 96 is abroad, 97 other
+CountryCode = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}{_END}")]  # ISO 3166-1
+CurrencyCode = Annotated[str, Meta(pattern=rf"^[A-Z]{{3}}{_END}")]  # ISO 4217
+Gstin = Annotated[str, Meta(pattern=rf"^[0-9]{{2}}[A-Z]{{5}}[0-9]{{4}}[A-Z][1-9A-Z]Z[0-9A-Z]{_END}")]
+HsnSac = Annotated[str, Meta(pattern=rf"^[0-9]{{4,8}}{_END}")]
+VatId = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}[0-9A-Z+*]{{2,13}}{_END}")]
+Email = Annotated[str, Meta(pattern=rf"^[^@\s\x00-\x1f]{{1,64}}@[^@\s\x00-\x1f]{{1,189}}{_END}")]
+Phone = Annotated[str, Meta(pattern=rf"^[+0-9][0-9 ()./-]{{2,31}}{_END}")]
+UpiId = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9._-]{{2,64}}@[A-Za-z0-9.-]{{2,64}}{_END}")]
+Word = Annotated[str, Meta(pattern=rf"^{_PRINTED}{{1,80}}{_END}")]
+Line = Annotated[str, Meta(pattern=rf"^{_PRINTED}{{1,200}}{_END}")]
+Sentence = Annotated[str, Meta(pattern=rf"^{_PRINTED}{{1,500}}{_END}")]
+Text = Annotated[str, Meta(pattern=rf"^({_PRINTED}|\n){{1,4000}}{_END}")]
+Address = Annotated[tuple[Line, ...], Meta(max_length=8)]
+
+Language = Literal["en-IN", "hi-IN"]
+Standing = Literal["issued", "draft", "cancelled", "duplicate"]
+
+
+class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Who is billed. Only the name is required."""
+
+    name: Line
+    account_number: Word | None = None
+    address: Address = ()
+    state_code: StateCode | None = None
+    gstin: Gstin | None = None
+    country: CountryCode = "IN"
+    vat_id: VatId | None = None
+    postal_code: Word | None = None
+    city: Word | None = None
+    phone: Phone | None = None
+    email: Email | None = None
+
+
+class LineItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One line. `amount` is before tax: quantity x unit_price - discount. `taxable_value` is `amount` if left out."""
+
+    description: Sentence
+    amount: Amount
+    hsn_sac: HsnSac | None = None
+    quantity: Quantity | None = None
+    unit: Annotated[str, Meta(pattern=rf"^{_PRINTED}{{1,16}}{_END}")] | None = None
+    unit_price: Quantity | None = None
+    discount: Amount | None = None
+    taxable_value: Amount | None = None
+    tax_rate: Percentage | None = None
+
+
+class OtherTax(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A tax or cess beside GST, in its own name."""
+
+    name: Word
+    amount: Amount
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the lines come to. Only the total is required."""
+
+    total: Amount
+    subtotal: Amount | None = None
+    discount: Amount | None = None
+    cgst: Amount | None = None
+    sgst: Amount | None = None
+    igst: Amount | None = None
+    other_taxes: Annotated[tuple[OtherTax, ...], Meta(max_length=8)] = ()
+    round_off: Amount | None = None
+    amount_paid: Amount | None = None
+    balance: Amount | None = None
+
+
+class InvoiceData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """`invoice_data`: the contract with billing-service. `place_of_supply` is the subscriber's state if left out."""
+
+    subscriber: Subscriber
+    line_items: Annotated[tuple[LineItem, ...], Meta(min_length=1, max_length=MAX_LINES)]
+    totals: Totals
+    currency: CurrencyCode = "INR"
+    language: Language = "en-IN"
+    status: Standing = "issued"
+    issue_date: date | None = None
+    due_date: date | None = None
+    service_from: date | None = None
+    service_to: date | None = None
+    place_of_supply: StateCode | None = None
+    notes: Text | None = None
+    terms: Text | None = None
+
+    @property
+    def supplied_to(self) -> str | None:
+        """The state code that decides between CGST with SGST and IGST."""
+        return self.place_of_supply or self.subscriber.state_code
+
+
+class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A request for a PDF. `supersedes` names the media id of the version that this one replaces."""
+
+    invoice_id: UUID
+    invoice_number: Number
+    invoice_data: InvoiceData
+    supersedes: UUID | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Hex, of the order in its canonical form: the same order has the same one, whatever its JSON looked like."""
+        return sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
+
+
+class Bank(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Where to pay to."""
+
+    account_name: Line
+    account_number: Word
+    bank_name: Line | None = None
+    branch: Line | None = None
+    ifsc: Annotated[str, Meta(pattern=rf"^[A-Z]{{4}}0[A-Z0-9]{{6}}{_END}")] | None = None
+    iban: Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}[0-9]{{2}}[A-Z0-9]{{8,30}}{_END}")] | None = None
+    bic: Annotated[str, Meta(pattern=rf"^[A-Z0-9]{{8}}([A-Z0-9]{{3}})?{_END}")] | None = None
+
+
+class Issuer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Who bills, as INVOICE_ISSUER_FILE says it in JSON. `logo` is an SVG, the text itself."""
+
+    name: Line
+    address: Address = ()
+    state_code: StateCode | None = None
+    gstin: Gstin | None = None
+    pan: Annotated[str, Meta(pattern=rf"^[A-Z]{{5}}[0-9]{{4}}[A-Z]{_END}")] | None = None
+    country: CountryCode = "IN"
+    vat_id: VatId | None = None
+    postal_code: Word | None = None
+    city: Word | None = None
+    phone: Phone | None = None
+    email: Email | None = None
+    website: Word | None = None
+    bank: Bank | None = None
+    upi_id: UpiId | None = None
+    signatory: Line | None = None
+    logo: Annotated[str, Meta(min_length=1, max_length=100_000)] | None = None
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that a PDF is made of, with the template and the fonts. Kept in the invoice's row, embedded in its PDF."""
+
+    issuer: Issuer
+    invoice_id: UUID
+    invoice_number: Number
+    invoice_data: InvoiceData
+    version: int = 1
+    replaces: UUID | None = None
+    format: int = FORMAT_VERSION
+
+    @property
+    def as_json(self) -> bytes:
+        """Canonical: the same document is the same bytes."""
+        return msgspec.json.encode(self, order="deterministic")
+
+    @property
+    def file_name(self) -> str:
+        """`FY26-27-INV-000001.pdf`, and `FY26-27-INV-000001-r2.pdf` of its second version."""
+        revision = f"-r{self.version}" if self.version > 1 else ""
+        return f"{self.invoice_number}{revision}.pdf"
