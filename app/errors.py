@@ -22,6 +22,8 @@ Refusal
 ├── IdempotencyKeyReused      idempotency_key_reused
 ├── QuotaExceeded             quota_exceeded
 ├── ParkedMessageNotFound     parked_message_not_found
+├── InvoiceNumberTaken        invoice_number_taken
+├── NothingToSupersede        nothing_to_supersede
 ├── TooMany                   (says when to come again)
 │   ├── UploadRateExceeded    upload_rate_exceeded
 │   ├── TooManyPending        too_many_pending
@@ -31,7 +33,9 @@ Refusal
     ├── StorageUnavailable    storage_unavailable
     ├── BusUnavailable        bus_unavailable
     ├── KeysUnavailable       keys_unavailable
-    └── ScannerUnavailable    scanner_unavailable
+    ├── ScannerUnavailable    scanner_unavailable
+    ├── TypesetterUnavailable typesetter_unavailable
+    └── InvoicesNotSetUp      invoices_not_set_up
 
 `code` is what clients compare, logs carry and metrics label. A message says what was wrong and what to do.
 Outcomes of a message that is not done: TryLater and NeverWorks. A process that can't start: Misconfigured.
@@ -243,6 +247,25 @@ class ParkedMessageNotFound(Refusal):
         super().__init__(f"There is no parked message {sequence}: it was replayed, or never was.")
 
 
+class InvoiceNumberTaken(Refusal):
+    """Raised when an invoice number was rendered with other data, or its latest version is another one than named."""
+
+    code = "invoice_number_taken"
+
+    def __init__(self, invoice_number: str, latest: UUID | None) -> None:
+        advice = f' To replace it, send "supersedes": "{latest}", its latest version.' if latest else ""
+        super().__init__(f"Invoice {invoice_number} exists with other data, and an invoice never changes.{advice}")
+
+
+class NothingToSupersede(Refusal):
+    """Raised when an order names what it supersedes, but the number has no invoice yet."""
+
+    code = "nothing_to_supersede"
+
+    def __init__(self, invoice_number: str) -> None:
+        super().__init__(f"There is no invoice {invoice_number} yet: leave `supersedes` out.")
+
+
 class TooMany(Refusal):
     """Raised when a caller asks too much at once. It may come again after `retry_after_seconds`."""
 
@@ -328,6 +351,24 @@ class ScannerUnavailable(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The upload can't be scanned now. Try again shortly.")
+
+
+class TypesetterUnavailable(Unavailable):
+    """Raised when a PDF can't be made now: too many wait, or making it took too long or too much memory."""
+
+    code = "typesetter_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The PDF can't be made now: {reason}. Try again shortly.")
+
+
+class InvoicesNotSetUp(Unavailable):
+    """Raised when an invoice is ordered from a service that does not know who bills."""
+
+    code = "invoices_not_set_up"
+
+    def __init__(self) -> None:
+        super().__init__("This service makes no invoices: INVOICE_ISSUER_FILE is not set.")
 
 
 class TryLater(Exception):

@@ -27,8 +27,6 @@ from app.lanes import Handler, Lanes
 
 _LONGEST_SHOWN: Final = 1_000
 _PUBLISH_SECONDS: Final = 5.0
-# What a parked message may be sent to again: a subject that this service consumes, and no other that a header may name.
-_REPLAYED_TO: Final = frozenset({NOTIFICATION_SUBJECT})
 
 log = structlog.get_logger()
 
@@ -49,9 +47,9 @@ class ParkedMessage(msgspec.Struct, frozen=True):
 class EventBus:
     """A connection that finds its way back to NATS by itself."""
 
-    def __init__(self, link: Link, stream_replicas: int) -> None:
+    def __init__(self, link: Link, bus: Bus) -> None:
         self._link = link
-        self._stream_replicas = stream_replicas
+        self._bus = bus
         self._stream: JetStreamContext = link.client.jetstream(timeout=_PUBLISH_SECONDS)
 
     @property
@@ -86,16 +84,26 @@ class EventBus:
 
     async def make_missing_streams(self) -> list[str]:
         """Create the streams that are missing, and change none. Returns those that could not be made."""
-        return await make_missing(self._stream, self._stream_replicas)
+        return await make_missing(self._stream, self._bus)
 
     async def stream_created_at(self, stream: str) -> datetime | None:
         """When the stream came into being, by NATS's clock. None if there is none. Raises BusUnavailable."""
         return await stream_created_at(self._stream, stream)
 
     async def consume(
-        self, stream: str, durable: str, handle: Handler, *, concurrency: int, subject: str | None = None
+        self,
+        stream: str,
+        durable: str,
+        handle: Handler,
+        *,
+        concurrency: int,
+        subject: str | None = None,
+        is_ours: bool = True,
     ) -> None:
-        """Hand every message of a stream to `handle`, for ever, `concurrency` at a time, shared with all consumers."""
+        """Hand every message of a stream to `handle`, for ever, `concurrency` at a time, shared with all consumers.
+
+        A stream that is not ours is waited for, and never made.
+        """
 
         async def park(message: Msg, reason: str) -> None:
             metadata = message.metadata
@@ -103,7 +111,8 @@ class EventBus:
                 stream, metadata.sequence.stream, message.subject, message.data, metadata.num_delivered, reason
             )
 
-        await Lanes(self._link, stream, durable, handle, park, subject=subject).run(concurrency)
+        lanes = Lanes(self._link, stream, durable, handle, park, subject=subject, is_ours=is_ours)
+        await lanes.run(concurrency)
 
     async def park_given_up(self, given_up: GivenUp) -> None:
         """Park a message that no delivery of settled. Raises BusUnavailable."""
@@ -163,7 +172,8 @@ class EventBus:
         """
         message = await self._dead_message(sequence, next_one=False)
         subject = _header(message, "Media-Subject") if message else ""
-        if message is None or subject not in _REPLAYED_TO:
+        # A header may name any subject: it is sent again to none but those that this service consumes.
+        if message is None or subject not in (NOTIFICATION_SUBJECT, self._bus.billing_subject):
             raise ParkedMessageNotFound(sequence)
         try:
             await self._stream.publish(subject, message.data or b"")
@@ -228,7 +238,7 @@ async def connect(bus: Bus) -> AsyncIterator[EventBus]:
     link = Link()
     keeping = asyncio.create_task(link.keep(bus))
     try:
-        yield EventBus(link, bus.stream_replicas)
+        yield EventBus(link, bus)
     finally:
         keeping.cancel()
         await asyncio.wait([keeping])

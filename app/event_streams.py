@@ -32,22 +32,23 @@ _STREAMS: Final = (
     # A notification is a hint, and the sweep finds what it does not say: a week is plenty.
     StreamConfig(name=NOTIFICATION_STREAM, subjects=[NOTIFICATION_SUBJECT], max_age=7 * _DAY),
     StreamConfig(name=DEAD_STREAM, subjects=[f"{DEAD_SUBJECT}.>"], max_age=90 * _DAY),
-    # What NATS says of messages that were delivered as often as they may be, kept for when a worker is there.
-    StreamConfig(name=GIVEN_UP_STREAM, subjects=[f"{GIVEN_UP_SUBJECT}.{NOTIFICATION_STREAM}.>"], max_age=7 * _DAY),
     StreamConfig(name=MEDIA_STREAM, subjects=list(SUBJECTS.values()), max_age=30 * _DAY, duplicate_window=600),
 )
 
 log = structlog.get_logger()
 
 
-def _streams(replicas: int) -> list[StreamConfig]:
-    return [stream.evolve(num_replicas=replicas) for stream in _STREAMS]
+def _streams(bus: Bus) -> list[StreamConfig]:
+    # What NATS says of messages that were delivered as often as they may be, kept for when a worker is there.
+    given_up = [f"{GIVEN_UP_SUBJECT}.{stream}.>" for stream in (NOTIFICATION_STREAM, bus.billing_stream)]
+    streams = (StreamConfig(name=GIVEN_UP_STREAM, subjects=given_up, max_age=7 * _DAY), *_STREAMS)
+    return [stream.evolve(num_replicas=bus.stream_replicas) for stream in streams]
 
 
 async def provision_streams(bus: Bus) -> None:
     """Create the streams that are missing, and set those that differ right. Raises BusUnavailable."""
     async with _asking(bus) as manager:
-        for stream in _streams(bus.stream_replicas):
+        for stream in _streams(bus):
             try:
                 await manager.update_stream(stream)
             except NotFoundError:
@@ -62,13 +63,21 @@ async def missing_streams(bus: Bus) -> list[str]:
     async with _asking(bus) as manager:
         present = {info.config.name: set(info.config.subjects or ()) for info in await manager.streams_info()}
     return [
-        str(stream.name) for stream in _STREAMS if not set(stream.subjects or ()) <= present.get(stream.name, set())
+        str(stream.name)
+        for stream in _streams(bus)
+        if not set(stream.subjects or ()) <= present.get(stream.name, set())
     ]
 
 
-async def make_missing(manager: JetStreamContext, replicas: int) -> list[str]:
+async def make_missing(manager: JetStreamContext, bus: Bus) -> list[str]:
     """Create the streams that are missing, and leave all others as they are. Returns those that could not be made."""
-    return [str(stream.name) for stream in _streams(replicas) if not await _made(manager, stream)]
+    return [str(stream.name) for stream in _streams(bus) if not await _made(manager, stream)]
+
+
+async def make_billing_stream(bus: Bus) -> None:
+    """The stream that billing-service has, where there is no billing-service. Raises BusUnavailable."""
+    async with _asking(bus) as manager:
+        await _made(manager, StreamConfig(name=bus.billing_stream, subjects=[bus.billing_subject]))
 
 
 async def stream_created_at(manager: JetStreamContext, stream: str) -> datetime | None:

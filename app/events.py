@@ -3,7 +3,8 @@
 Out: one event per change of state, and one where bytes were found changed, in past tense, on stream MEDIA. Each is said
 of a media object at most once, so its id is derived from the object and the event type: whoever says it again says the
 same thing.
-In: the storage's bucket notifications on stream MINIO_EVENTS, and what NATS says of those that it gave up.
+In: the storage's bucket notifications on stream MINIO_EVENTS, and what NATS says of messages that it gave up. What
+billing-service says is in billing.py.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ DEAD_SUBJECT: Final = "media.dead"
 NOTIFICATION_STREAM: Final = "MINIO_EVENTS"
 NOTIFICATION_SUBJECT: Final = "minio.events"
 NOTIFICATION_DURABLE: Final = "media-finalize"
+INVOICE_DURABLE: Final = "media-invoices"
 GIVEN_UP_STREAM: Final = "MEDIA_GIVEN_UP"
 GIVEN_UP_SUBJECT: Final = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"  # NATS's own; .<stream>.<durable>
 
@@ -63,7 +65,19 @@ class OutboxEntry(msgspec.Struct, frozen=True):
     payload: str
 
 
-def media_uploaded(media: MediaObject, at: datetime) -> OutboxEntry:
+class Announced(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event says of a media object, where there is no row of it yet."""
+
+    id: UUID
+    context_type: str | None
+    context_id: UUID | None
+    file_type: str
+    mime_type: str
+    file_size: int
+    uploaded_by: UUID | None
+
+
+def media_uploaded(media: MediaObject | Announced, at: datetime) -> OutboxEntry:
     """The object is ready: its bytes were checked and may be downloaded."""
     return _entry("MediaUploaded", media, at)
 
@@ -88,7 +102,7 @@ def media_tampered(media: MediaObject, at: datetime) -> OutboxEntry:
     return _entry("MediaTampered", media, at)
 
 
-def _entry(event_type: str, media: MediaObject, at: datetime, reason: str | None = None) -> OutboxEntry:
+def _entry(event_type: str, media: MediaObject | Announced, at: datetime, reason: str | None = None) -> OutboxEntry:
     event = MediaEvent(
         event_type=event_type,
         media_id=media.id,

@@ -46,13 +46,22 @@ class Lanes:
     """One durable of a stream, shared with all other processes that consume it."""
 
     def __init__(
-        self, link: Link, stream: str, durable: str, handle: Handler, park: Park, *, subject: str | None = None
+        self,
+        link: Link,
+        stream: str,
+        durable: str,
+        handle: Handler,
+        park: Park,
+        *,
+        subject: str | None,
+        is_ours: bool,
     ) -> None:
         self._link = link
         self._jetstream: JetStreamContext = link.client.jetstream(timeout=5)
         self._stream = stream
         self._durable = durable
         self._subject = subject
+        self._is_ours = is_ours
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
         self._handle = handle
         self._park = park
@@ -123,11 +132,12 @@ class Lanes:
         await self._mend()
 
     async def _mend(self) -> None:
-        """Make sure of the durable. Where its stream is missing, whoever makes streams is told."""
+        """Make sure of the durable. Where its stream is missing and ours, whoever makes streams is told."""
         try:
             await self._ensure_durable()
         except NotFoundError:
-            self._link.streams_may_be_gone.set()
+            if self._is_ours:
+                self._link.streams_may_be_gone.set()
         except (NatsError, OSError, TimeoutError) as error:
             log.debug("bus.waiting", stream=self._stream, reason=str(error) or type(error).__name__)
 

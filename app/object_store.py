@@ -1,13 +1,15 @@
 """MinIO as the worker identity sees it: look at an object, copy it, remove it. Importer of miniopy_async, with
 object_store_admin.py, which provisions.
 
-Bytes never pass through here, except the first few KiB that `look` reads. Whatever keeps storage from answering becomes
-StorageUnavailable; an object that isn't there is None or nothing to remove.
+Bytes never pass through here, except the first few KiB that `look` reads, and invoices, which are made here. Whatever
+keeps storage from answering becomes StorageUnavailable; an object that isn't there is None or nothing to remove.
 """
 
 import asyncio
 import contextlib
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from hashlib import sha256
 from typing import Final, TypeVar
 from urllib.parse import quote
 from xml.etree.ElementTree import ParseError
@@ -31,6 +33,7 @@ from app.stored_objects import (
     ListedPage,
     StoredHead,
     StoredObject,
+    StoredPdf,
     StoredVersion,
     Unreadable,
     unusual_headers,
@@ -54,6 +57,9 @@ _NOT_THE_OBJECT: Final = (
     "XMinioServerNotInitialized",
     "XMinioStorageFull",
 )
+_THERE_ALREADY: Final = "PreconditionFailed"
+_ORDER_SHA256: Final = "x-amz-meta-order-sha256"
+_TEMPLATE_VERSION: Final = "x-amz-meta-template-version"
 _BROKEN: Final = 500  # HEAD has no body that says more
 _PAGE_VERSIONS: Final = 1000  # as many as storage lists at once
 _TRIES: Final = 3
@@ -248,6 +254,48 @@ class ObjectStore:
             status = (await self._client.get_bucket_versioning(bucket)).status
             self._versioned[bucket] = status != OFF
         return self._versioned[bucket]
+
+    async def put_pdf(self, address: ObjectAddress, pdf: bytes, order_sha256: str, template_version: str) -> StoredPdf:
+        """Write an invoice's PDF where nothing is yet. What is there already stays, and is told instead."""
+        checksum = b64encode(sha256(pdf).digest()).decode()
+        headers: dict[str, str | list[str] | tuple[str]] = {
+            "content-type": "application/pdf",
+            "if-none-match": "*",
+            "x-amz-checksum-sha256": checksum,
+            _ORDER_SHA256: order_sha256,
+            _TEMPLATE_VERSION: template_version,
+        }
+        try:
+            async with _answering(self._patience.answer_seconds):
+                response = await self._client._execute(  # noqa: SLF001
+                    "PUT", address.bucket, address.key, body=pdf, headers=headers
+                )
+                async with response:
+                    told = response.headers
+        except S3Error as error:
+            if error.code != _THERE_ALREADY:
+                raise StorageUnavailable from error
+            return await self._stored_pdf(address)
+        etag, version_id = told["ETag"].strip('"'), told.get("x-amz-version-id")
+        return StoredPdf(len(pdf), etag, version_id, checksum, order_sha256, template_version)
+
+    async def _stored_pdf(self, address: ObjectAddress) -> StoredPdf:
+        try:
+            async with _answering(self._patience.answer_seconds):
+                found = await self._client.stat_object(
+                    address.bucket, address.key, extra_headers={"x-amz-checksum-mode": "ENABLED"}
+                )
+        except S3Error as error:
+            raise StorageUnavailable from error
+        told = CIMultiDict(found.metadata or {})
+        return StoredPdf(
+            found.size or 0,
+            (found.etag or "").strip('"'),
+            found.version_id,
+            told.get("x-amz-checksum-sha256"),
+            told.get(_ORDER_SHA256, ""),
+            told.get(_TEMPLATE_VERSION, ""),
+        )
 
     async def ping(self, bucket: str) -> None:
         """Raises StorageUnavailable if storage does not answer, or has no such bucket for this identity."""

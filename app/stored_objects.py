@@ -50,6 +50,17 @@ class Unreadable(msgspec.Struct, frozen=True):
     code: str
 
 
+class StoredPdf(msgspec.Struct, frozen=True):
+    """An invoice's PDF as storage has it: of which order, and set with which template. `checksum_sha256` in base64."""
+
+    size_bytes: int
+    etag: str
+    version_id: str | None
+    checksum_sha256: str | None
+    order_sha256: str
+    template_version: str
+
+
 class Copied(msgspec.Struct, frozen=True):
     """The SHA-256 (base64) that storage computed over the bytes that it wrote."""
 

@@ -35,6 +35,7 @@ UPLOADS_FINALIZED: Final = Counter(
     ["outcome", "trigger"],
     registry=METRICS,
 )
+INVOICES_RENDERED: Final = Counter("media_invoices_rendered_total", "Invoices made", registry=METRICS)
 LINKS_ISSUED: Final = Counter("media_links_issued_total", "Presigned GETs handed out", registry=METRICS)
 OBJECTS_EXPIRED: Final = Counter(
     "media_objects_expired_total", "Media objects that expired, pending and ready ones", registry=METRICS

@@ -24,6 +24,10 @@ class Typeset(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
+class TemplateBroken(Exception):
+    """Raised when Typst refuses a template: its own message and position."""
+
+
 class Typesetter:
     """A warm compiler of one folder's `invoice.typ`."""
 

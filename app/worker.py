@@ -1,4 +1,4 @@
-"""The worker: bucket notifications in, events out, and the sweeps that catch what no message said.
+"""The worker: bucket notifications and invoices in, events out, and the sweeps that catch what no message said.
 
 One task each; any number of workers may run. A part that is away is waited for.
 """
@@ -20,6 +20,7 @@ from app.event_bus import EventBus
 from app.events import (
     GIVEN_UP_STREAM,
     GIVEN_UP_SUBJECT,
+    INVOICE_DURABLE,
     NOTIFICATION_DURABLE,
     NOTIFICATION_STREAM,
     parse_given_up,
@@ -34,11 +35,14 @@ from app.flow.relay_outbox import prune_outbox, relay_outbox
 from app.in_hand import InHand
 from app.media import MediaObject, ObjectAddress, Trigger
 from app.object_store import ObjectStore
+from app.rendering import Rendering
 from app.restoring import Restoring
 from app.scanner import Scanner, scanner_of
+from app.typesetter_pool import TypesetterPool, typesetting
 
 _LANES = 16
 _SWEEP_LANES = 8
+_INVOICE_LANES = 8
 _RELAY_POLL_SECONDS = 5.0
 _RESTORE_POLL_SECONDS = 30.0
 _PRUNE_SECONDS = 60.0
@@ -61,7 +65,9 @@ class Worker:
         object_store: ObjectStore,
         event_bus: EventBus,
         scanner: Scanner | None,
+        typesetting: TypesetterPool,
         durable: str = NOTIFICATION_DURABLE,
+        invoice_durable: str = INVOICE_DURABLE,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -70,6 +76,19 @@ class Worker:
         self._scanner = scanner
         self._durable = durable
         self._in_hand = InHand(database=database, object_store=object_store, bucket=settings.storage.bucket_media)
+        self._invoice_durable = invoice_durable
+        self._rendering = (
+            Rendering(
+                settings.invoicing,
+                bucket=settings.storage.bucket_invoices,
+                database=database,
+                object_store=object_store,
+                typesetting=typesetting,
+                in_hand=self._in_hand,
+            )
+            if settings.invoicing
+            else None
+        )
         self._restoring = Restoring(database=database, event_bus=event_bus)
         self._outbox_bell = asyncio.Event()
         self._purge_bell = asyncio.Event()
@@ -82,15 +101,9 @@ class Worker:
             tasks.create_task(
                 self._event_bus.consume(NOTIFICATION_STREAM, self._durable, self.finalize_notified, concurrency=_LANES)
             )
-            tasks.create_task(
-                self._event_bus.consume(
-                    GIVEN_UP_STREAM,
-                    f"{self._durable}-given-up",
-                    self.park_given_up,
-                    concurrency=1,
-                    subject=f"{GIVEN_UP_SUBJECT}.{NOTIFICATION_STREAM}.{self._durable}",
-                )
-            )
+            tasks.create_task(self._park_all_given_up(NOTIFICATION_STREAM, self._durable))
+            if self._rendering is not None:
+                self._render_with(self._rendering, tasks)
             tasks.create_task(self._whenever(self._event_bus.streams_may_be_gone, _RESTORE_POLL_SECONDS, self.restore))
             tasks.create_task(self._whenever(self._outbox_bell, _RELAY_POLL_SECONDS, self.relay))
             tasks.create_task(self._whenever(self._purge_bell, self._settings.sweep_interval_seconds, self.purge))
@@ -99,6 +112,30 @@ class Worker:
             tasks.create_task(self._every(_PRUNE_SECONDS, self.prune))
             tasks.create_task(self._every(_MEASURE_SECONDS, self.measure))
             tasks.create_task(self._every(self._settings.sweep_interval_seconds, self.expire))
+
+    def _render_with(self, rendering: Rendering, tasks: asyncio.TaskGroup) -> None:
+        bus, durable = self._settings.bus, self._invoice_durable
+        tasks.create_task(
+            self._event_bus.consume(
+                bus.billing_stream,
+                durable,
+                rendering.render_generated,
+                concurrency=_INVOICE_LANES,
+                subject=bus.billing_subject,
+                is_ours=False,
+            )
+        )
+        tasks.create_task(self._park_all_given_up(bus.billing_stream, durable))
+        tasks.create_task(self._every(self._settings.sweep_interval_seconds, rendering.sweep))
+
+    async def _park_all_given_up(self, stream: str, durable: str) -> None:
+        await self._event_bus.consume(
+            GIVEN_UP_STREAM,
+            f"{durable}-given-up",
+            self.park_given_up,
+            concurrency=1,
+            subject=f"{GIVEN_UP_SUBJECT}.{stream}.{durable}",
+        )
 
     async def finalize_notified(self, payload: bytes) -> None:
         """A bucket notification: look at each key that it names, however long a part is away."""
@@ -234,12 +271,18 @@ def _is_over(media: MediaObject, grace_seconds: int) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def open_worker(settings: WorkerSettings, *, durable: str = NOTIFICATION_DURABLE) -> AsyncIterator[Worker]:
+async def open_worker(
+    settings: WorkerSettings, *, durable: str = NOTIFICATION_DURABLE, invoice_durable: str = INVOICE_DURABLE
+) -> AsyncIterator[Worker]:
     """A worker with its parts, none of which needs to answer yet."""
+    template_dir = settings.invoicing.template_dir if settings.invoicing else None
     async with (
-        database.connect(settings.database_url, connections=_LANES + _SWEEP_LANES + 4) as connected_database,
+        database.connect(
+            settings.database_url, connections=_LANES + _SWEEP_LANES + _INVOICE_LANES + 4
+        ) as connected_database,
         object_store.connect(settings.storage, settings.storage.worker) as connected_store,
         event_bus.connect(settings.bus) as connected_bus,
+        typesetting(template_dir) as typesetters,
     ):
         yield Worker(
             settings,
@@ -247,5 +290,7 @@ async def open_worker(settings: WorkerSettings, *, durable: str = NOTIFICATION_D
             object_store=connected_store,
             event_bus=connected_bus,
             scanner=scanner_of(settings.scanning, settings.storage),
+            typesetting=typesetters,
             durable=durable,
+            invoice_durable=invoice_durable,
         )

@@ -211,7 +211,7 @@ CREATE TABLE media.audit (
     CONSTRAINT principals_have_an_id CHECK ((actor IS NULL) = (actor_kind IN ('link', 'system'))),
     CONSTRAINT action_is_known CHECK (
         action IN (
-            'upload.requested', 'upload.finalized', 'upload.retried', 'link.issued', 'links.revoked',
+            'upload.requested', 'upload.finalized', 'upload.retried', 'link.issued', 'links.revoked', 'invoice.rendered',
             'media.changed', 'media.deleted', 'media.expired', 'media.purged', 'media.tampered', 'message.replayed'
         )
     )
@@ -228,3 +228,44 @@ $$;
 
 CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON media.audit
     FOR EACH STATEMENT EXECUTE FUNCTION media.refuse_rewriting();
+
+-- Invoices that were ordered. A row is the claim to a number, made before the bytes of its PDF exist: whoever renders that
+-- number from then on renders this document. It never changes, but is marked as rendered, once.
+CREATE TABLE media.invoices (
+    invoice_number   varchar     NOT NULL,
+    version          integer     NOT NULL,
+    media_id         uuid        NOT NULL DEFAULT uuidv7(),
+    supersedes       uuid,
+    invoice_id       uuid        NOT NULL,
+    order_sha256     varchar     NOT NULL,
+    -- What the PDF is made of, in its canonical form: json, not jsonb, so that it stays as it was written.
+    document         json        NOT NULL,
+    bucket_name      varchar     NOT NULL,
+    storage_path     varchar     NOT NULL,
+    template_version varchar,
+    warnings         varchar[]   NOT NULL DEFAULT '{}',
+    traceparent      varchar,
+    requested_at     timestamptz NOT NULL DEFAULT now(),
+    rendered_at      timestamptz,
+    sweep_at         timestamptz NOT NULL DEFAULT now() + interval '30 seconds',
+    PRIMARY KEY (invoice_number, version),
+    CONSTRAINT invoice_has_one_media_object UNIQUE (media_id),
+    CONSTRAINT invoice_has_one_place UNIQUE (bucket_name, storage_path),
+    CONSTRAINT superseded_is_an_invoice FOREIGN KEY (supersedes) REFERENCES media.invoices (media_id),
+    CONSTRAINT version_is_superseded_once UNIQUE (supersedes),
+    CONSTRAINT first_version_supersedes_none CHECK ((version = 1) = (supersedes IS NULL)),
+    CONSTRAINT rendered_names_its_template CHECK (rendered_at IS NULL OR template_version IS NOT NULL)
+);
+
+-- What the sweep looks for: its cost grows with these rows, not with all. And what `media invoice replay` does.
+CREATE INDEX invoices_sweep ON media.invoices (sweep_at) WHERE rendered_at IS NULL;
+CREATE INDEX invoices_requested_at ON media.invoices (requested_at);
+
+CREATE FUNCTION media.refuse_changing_an_invoice() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'an invoice can not be changed' USING ERRCODE = 'check_violation', CONSTRAINT = 'invoice_is_immutable'; END
+$$;
+
+CREATE TRIGGER invoice_is_immutable
+    BEFORE DELETE OR UPDATE OF invoice_number, version, media_id, supersedes, invoice_id, order_sha256, document,
+        bucket_name, storage_path, requested_at ON media.invoices
+    FOR EACH ROW EXECUTE FUNCTION media.refuse_changing_an_invoice();

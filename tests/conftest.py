@@ -170,7 +170,7 @@ async def durable(bus):
 @pytest.fixture
 async def idle_worker(environment, durable):
     """A worker that does what it is told, one call at a time."""
-    async with open_worker(worker_settings(environment), durable=durable) as opened:
+    async with open_worker(worker_settings(environment), durable=durable, invoice_durable=durable) as opened:
         yield opened
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import asyncpg
 import msgspec
+import nats
 
 from app.config import Identity, environment, provision_settings
 from app.local.parts import run_parts
@@ -49,7 +50,9 @@ class Stack(msgspec.Struct, frozen=True):
             minio_endpoint=self.minio_endpoint,
             api_url="http://media.test",
         )
-        return service_environment({}, addresses, secrets_of(self.secrets, mode), MODES[mode])
+        service = service_environment({}, addresses, secrets_of(self.secrets, mode), MODES[mode])
+        del service["INVOICE_ISSUER_FILE"]  # only tests of invoices have workers that take them
+        return service
 
     @property
     def root(self) -> Identity:
@@ -97,6 +100,9 @@ async def prepare(stack: Stack) -> None:
     for mode in MODES:
         service = stack.environment(mode, stack.database_url)
         await provision_storage(provision_settings(provision_environment(service, stack.secrets)))
+    bus = await nats.connect(stack.nats_url)
+    await bus.jetstream().update_stream(name="BILLING", subjects=["billing.>"])  # each test has a subject of its own
+    await bus.close()
     connection = await asyncpg.connect(stack.database_url)
     await connection.execute(f"CREATE DATABASE {TEMPLATE}")
     await connection.close()

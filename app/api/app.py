@@ -12,6 +12,7 @@ from litestar.middleware import DefineMiddleware
 from app.api import docs, downloads, links, probes
 from app.api.admin import Admin
 from app.api.auth import BearerAuthentication, BearerTokens, Callers
+from app.api.invoices import Invoices
 from app.api.links import serving_links
 from app.api.measured import Measured
 from app.api.media_objects import MediaObjects
@@ -43,6 +44,7 @@ def create_app(settings: ApiSettings, changes: Changes | None = None) -> Litesta
         route_handlers=[
             Uploads,
             MediaObjects,
+            Invoices,
             downloads.download,
             downloads.short_download,
             links.download_urls,

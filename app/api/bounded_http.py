@@ -16,7 +16,7 @@ import msgspec
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.api.problems import MAX_BODY_BYTES, Problem, as_problem
+from app.api.problems import Problem, as_problem, longest_body
 from app.api.response_headers import SAFE
 from app.errors import BodyTooLarge, HeadersTooLarge, InvalidRequest, QueryTooLong, Refusal, RequestTooSlow
 from app.telemetry import REQUESTS_REFUSED
@@ -43,7 +43,6 @@ class Bounds(msgspec.Struct, frozen=True):
     target_bytes: int = 4_096
     headers: int = 64
     headers_bytes: int = 16_384
-    body_bytes: int = MAX_BODY_BYTES
     head_seconds: float = 10
     body_seconds: float = 20
     taking_seconds: float = 20
@@ -111,13 +110,17 @@ class BoundedHttp(HttpToolsProtocol):
             return
         if self._phase is _Phase.HEAD and self._received > self._longest_head:
             self._refuse(HeadersTooLarge(self.bounds.headers_bytes))
-        if self._phase is _Phase.BODY and self._received > self.bounds.body_bytes * _CODING:
-            self._refuse(BodyTooLarge(self.bounds.body_bytes))
+        if self._phase is _Phase.BODY and self._received > self._longest_body * _CODING:
+            self._refuse(BodyTooLarge(self._longest_body))
 
     @property
     def _longest_head(self) -> int:
         """With everything that is not counted exactly: spaces, line ends, and the piece that it began or ended in."""
         return self.bounds.target_bytes + self.bounds.headers_bytes + 2 * _PIECE_BYTES
+
+    @property
+    def _longest_body(self) -> int:
+        return longest_body(self.url.decode("latin-1"))
 
     # What the parser says
 
@@ -155,8 +158,8 @@ class BoundedHttp(HttpToolsProtocol):
         if self._refused:
             return
         self._body_bytes += len(body)
-        if self._body_bytes > self.bounds.body_bytes:
-            self._refuse(BodyTooLarge(self.bounds.body_bytes))
+        if self._body_bytes > self._longest_body:
+            self._refuse(BodyTooLarge(self._longest_body))
             return
         super().on_body(body)
 
@@ -168,8 +171,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _wrong_with_the_head(self) -> Refusal | None:
         sizes = [int(value) for name, value in self.headers if name == b"content-length"]
-        if any(size > self.bounds.body_bytes for size in sizes):
-            return BodyTooLarge(self.bounds.body_bytes)
+        if any(size > self._longest_body for size in sizes):
+            return BodyTooLarge(self._longest_body)
         if sum(name == b"host" for name, _ in self.headers) != 1:  # RFC 9112 §3.2
             return InvalidRequest("A request has one Host header.")
         if len(self.pipeline) >= self.bounds.pipelined:

@@ -15,6 +15,7 @@ from app.object_store import ObjectStore
 from app.presign import Signer
 from app.scanner import Scanner, scanner_of
 from app.signing import signer_of
+from app.typesetter_pool import TypesetterPool, typesetting
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -26,6 +27,7 @@ class Parts(msgspec.Struct, frozen=True):
     scanner: Scanner | None
     event_bus: EventBus
     changes: Changes
+    typesetting: TypesetterPool
     upload_signer: Signer
     download_signer: Signer
     download_tokens: DownloadTokens
@@ -41,6 +43,7 @@ async def open_parts(settings: ApiSettings, callers: Callers, changes: Changes) 
             settings.storage, settings.storage.worker, patience=object_store.ANSWERING
         ) as connected_store,
         event_bus.connect(settings.bus) as connected_bus,
+        typesetting(settings.invoicing.template_dir if settings.invoicing else None) as typesetters,
     ):
         connected_database.hear("media_outbox", changes.heard)
         yield Parts(
@@ -50,6 +53,7 @@ async def open_parts(settings: ApiSettings, callers: Callers, changes: Changes) 
             scanner=scanner_of(settings.scanning, settings.storage),
             event_bus=connected_bus,
             changes=changes,
+            typesetting=typesetters,
             upload_signer=signer_of(settings.storage, settings.uploader, settings.storage_public_url),
             download_signer=signer_of(settings.storage, settings.downloader, settings.storage_public_url),
             download_tokens=DownloadTokens(settings.public_token_secrets, settings.public_token_ttl_seconds),

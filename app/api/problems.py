@@ -15,6 +15,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE, HTTP_500_INTERNAL_SERVER_ERROR
 
 from app.api.rate_headers import rate_headers
+from app.billing import MAX_BYTES as MAX_ORDER_BYTES
 from app.errors import (
     BodyTooLarge,
     BusUnavailable,
@@ -22,6 +23,8 @@ from app.errors import (
     HeadersTooLarge,
     IdempotencyKeyReused,
     InvalidRequest,
+    InvoiceNumberTaken,
+    InvoicesNotSetUp,
     KeysUnavailable,
     MediaClosed,
     MediaNotFound,
@@ -29,6 +32,7 @@ from app.errors import (
     MethodNotAllowed,
     NotAllowed,
     NotAuthenticated,
+    NothingToSupersede,
     ParkedMessageNotFound,
     QueryTooLong,
     QuotaExceeded,
@@ -43,6 +47,7 @@ from app.errors import (
     TooMany,
     TooManyPending,
     TypeNotAllowed,
+    TypesetterUnavailable,
     UnsupportedBody,
     UploadNotReceived,
     UploadRateExceeded,
@@ -51,6 +56,7 @@ from app.errors import (
 from app.telemetry import REQUESTS_REFUSED
 
 MAX_BODY_BYTES: Final = 65_536
+_INVOICES: Final = "/api/v1/media/invoices/"
 _LONGEST_DETAIL: Final = 1_000
 _MEDIA_TYPE: Final = "application/problem+json"
 
@@ -76,6 +82,8 @@ STATUS: Final[dict[type[Refusal], int]] = {
     IdempotencyKeyReused: 422,
     QuotaExceeded: 409,
     ParkedMessageNotFound: 404,
+    InvoiceNumberTaken: 409,
+    NothingToSupersede: 409,
     UploadRateExceeded: 429,
     TooManyPending: 429,
     RequestRateExceeded: 429,
@@ -84,6 +92,8 @@ STATUS: Final[dict[type[Refusal], int]] = {
     BusUnavailable: 503,
     KeysUnavailable: 503,
     ScannerUnavailable: 503,
+    TypesetterUnavailable: 503,
+    InvoicesNotSetUp: 503,
 }
 _OF_ANY_REQUEST: Final[tuple[type[Refusal], ...]] = (
     InvalidRequest,
@@ -110,6 +120,11 @@ class Problem(msgspec.Struct, frozen=True):
     status: int
     detail: str
     code: str
+
+
+def longest_body(path: str) -> int:
+    """How many bytes a body may have: orders of invoices are longer than all else."""
+    return MAX_ORDER_BYTES if path.startswith(_INVOICES) else MAX_BODY_BYTES
 
 
 def documented(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
@@ -178,7 +193,7 @@ def _as_refusal(request: AnyRequest, error: HTTPException) -> Refusal:
     if isinstance(error, NotFoundException):
         return RouteNotFound()
     if error.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
-        return BodyTooLarge(MAX_BODY_BYTES)
+        return BodyTooLarge(longest_body(request.url.path))
     return InvalidRequest(_explain(error))
 
 

@@ -14,6 +14,7 @@ from app.config.structs import (
     BearerKeys,
     Bus,
     Identity,
+    Invoicing,
     MigrateSettings,
     ProvisionSettings,
     Scanning,
@@ -32,6 +33,7 @@ __all__ = [
     "BearerKeys",
     "Bus",
     "Identity",
+    "Invoicing",
     "MigrateSettings",
     "ProvisionSettings",
     "Scanning",
@@ -72,6 +74,7 @@ def api_settings(environment: Mapping[str, str] = os.environ) -> ApiSettings:
         cors_allowed_origins=read.origins("CORS_ALLOWED_ORIGINS"),
         store_self_test=read.choice("STORE_SELF_TEST", "off", "warn", "strict"),
         scanning=read.scanning(),
+        invoicing=read.invoicing(),
         metrics_port=read.port("METRICS_PORT"),
         log_level=read.log_level(),
     )
@@ -90,6 +93,7 @@ def worker_settings(environment: Mapping[str, str] = os.environ) -> WorkerSettin
         grace_seconds=read.whole_number("UPLOAD_GRACE_SECONDS"),
         scanning=read.scanning(),
         outbox_retention_hours=read.whole_number("OUTBOX_RETENTION_HOURS"),
+        invoicing=read.invoicing(),
         metrics_port=read.port("METRICS_PORT"),
         log_level=read.log_level(),
     )

@@ -1,17 +1,34 @@
 """Reads variables one by one and says at the end, in one sentence, all that is missing or wrong."""
 
 import logging
+import re
 import shlex
 from collections.abc import Mapping
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.config.structs import BearerKeys, Bus, Identity, Scanning, Storage, UploadPolicy, UserLimits
+import msgspec
+
+from app.config.structs import (
+    BearerKeys,
+    Bus,
+    Identity,
+    Invoicing,
+    Scanning,
+    Storage,
+    UploadPolicy,
+    UserLimits,
+)
 from app.config.variables import VARIABLES
 from app.errors import Misconfigured
+from app.invoice import Issuer
 
 _VARIABLES: Final = {variable.name: variable for variable in VARIABLES}
+# What NATS takes as a name, and as a subject without a wildcard (https://docs.nats.io/nats-concepts/subjects).
+_STREAM_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_SUBJECT: Final = re.compile(r"[^\s.*>$]+(\.[^\s.*>]+)*")
 _MIN_KEY_BYTES: Final = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
 
 
@@ -39,6 +56,12 @@ class Reader:
         if value is None:
             self._missing.append(name)
         return value or ""
+
+    def matching(self, name: str, pattern: re.Pattern[str], otherwise: str) -> str:
+        value = self.text(name)
+        if not pattern.fullmatch(value):
+            self._wrong.append(f"{name} is {otherwise}")
+        return value
 
     def key(self, name: str) -> str:
         value = self.text(name)
@@ -150,6 +173,8 @@ class Reader:
             url=self.text("NATS_URL"),
             credentials_file=self.optional("NATS_CREDENTIALS_FILE"),
             stream_replicas=self.whole_number("NATS_STREAM_REPLICAS", at_most=5) if makes_streams else 1,
+            billing_stream=self.matching("BILLING_STREAM", _STREAM_NAME, "no name of a stream"),
+            billing_subject=self.matching("BILLING_SUBJECT", _SUBJECT, "no subject, or has a wildcard"),
         )
 
     def bearer(self) -> BearerKeys:
@@ -191,3 +216,22 @@ class Reader:
             self._wrong.append("SCAN_COMMAND has a quote that does not end")
             return None
         return Scanning(command, seconds) if command else None
+
+    def invoicing(self) -> Invoicing | None:
+        template_dir = self.template_dir()
+        path = self.optional("INVOICE_ISSUER_FILE")
+        if path is None:
+            return None
+        try:
+            return Invoicing(msgspec.json.decode(Path(path).read_bytes(), type=Issuer), template_dir)
+        except OSError as error:
+            self._wrong.append(f"INVOICE_ISSUER_FILE can't be read ({error.strerror})")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            self._wrong.append(f"INVOICE_ISSUER_FILE holds no issuer: {error}")
+        return None
+
+    def template_dir(self) -> Path | None:
+        name = self.optional("INVOICE_TEMPLATE_DIR")
+        if name is not None and not (Path(name) / "invoice.typ").is_file():
+            self._wrong.append("INVOICE_TEMPLATE_DIR has no invoice.typ")
+        return None if name is None else Path(name)

@@ -1,6 +1,10 @@
 """What each process is told: frozen structs whose repr shows no secret."""
 
+from pathlib import Path
+
 import msgspec
+
+from app.invoice import Issuer
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -36,11 +40,16 @@ class Storage(msgspec.Struct, frozen=True):
 
 
 class Bus(msgspec.Struct, frozen=True):
-    """`url` is one address, or those of all servers of a cluster, separated by commas."""
+    """`url` is one address, or those of all servers of a cluster, separated by commas.
+
+    The billing stream is billing-service's own: InvoiceGenerated comes on the billing subject.
+    """
 
     url: str
     credentials_file: str | None
     stream_replicas: int = 1
+    billing_stream: str = "BILLING"
+    billing_subject: str = "billing.invoice.generated"
 
     @property
     def servers(self) -> list[str]:
@@ -87,6 +96,13 @@ class Scanning(msgspec.Struct, frozen=True):
     timeout_seconds: int
 
 
+class Invoicing(msgspec.Struct, frozen=True):
+    """Who bills, and the folder of a template that is not the service's own."""
+
+    issuer: Issuer
+    template_dir: Path | None
+
+
 class ApiSettings(msgspec.Struct, frozen=True):
     database_url: str
     storage: Storage
@@ -106,6 +122,7 @@ class ApiSettings(msgspec.Struct, frozen=True):
     cors_allowed_origins: tuple[str, ...]
     store_self_test: str
     scanning: Scanning | None
+    invoicing: Invoicing | None
     metrics_port: int | None
     log_level: str
 
@@ -121,6 +138,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     grace_seconds: int
     scanning: Scanning | None
     outbox_retention_hours: int
+    invoicing: Invoicing | None
     metrics_port: int | None
     log_level: str
 

@@ -124,6 +124,27 @@ VARIABLES: Final = (
         "24",
     ),
     Variable(
+        "INVOICE_ISSUER_FILE",
+        "Who bills: a JSON file as `pdf_templates/samples/issuer.json`",
+        "api worker",
+        unset="no invoices are made",
+    ),
+    Variable(
+        "INVOICE_TEMPLATE_DIR",
+        "Folder with an `invoice.typ` of your own (`pdf_templates/README.md`)",
+        "api worker",
+        unset="the one that comes with the service",
+    ),
+    Variable(
+        "BILLING_STREAM",
+        "Stream of NATS, billing-service's own, that has InvoiceGenerated",
+        "api worker streams provision",
+        "BILLING",
+    ),
+    Variable(
+        "BILLING_SUBJECT", "Subject of InvoiceGenerated", "api worker streams provision", "billing.invoice.generated"
+    ),
+    Variable(
         "METRICS_PORT",
         "Port that Prometheus reads metrics from, on every address of the machine; no client may reach it",
         "api worker",

@@ -17,6 +17,7 @@ AuditAction = Literal[
     "upload.retried",
     "link.issued",
     "links.revoked",
+    "invoice.rendered",
     "media.changed",
     "media.deleted",
     "media.expired",

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from app.config import Bus
-from app.event_streams import provision_streams
+from app.event_streams import make_billing_stream, provision_streams
 from app.local.child import Child, stop
 from app.local.data_folder import DataFolder, open_data_folder
 from app.local.minio import minio, wait_for_minio
@@ -83,7 +83,9 @@ def start_parts(folder: DataFolder, ports: Ports, started: list[Child], *, quick
         started.append(child)
         child.start()
     wait_for_nats(parts.nats, ports.nats)
-    asyncio.run(provision_streams(Bus(url=parts.nats_url, credentials_file=None)))
+    bus = Bus(url=parts.nats_url, credentials_file=None)
+    asyncio.run(provision_streams(bus))
+    asyncio.run(make_billing_stream(bus))
     started.append(parts.minio)
     parts.minio.start()
     wait_for_postgres(parts.postgres)

@@ -1,6 +1,7 @@
 """What the stack tells its processes: the caller's environment, overlaid with what the stack decides."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -10,6 +11,7 @@ from app.local.stack_secrets import StackSecrets
 
 JWT_AUDIENCE: Final = "media"
 JWT_ISSUER: Final = "local-stack"
+SAMPLE_ISSUER: Final = Path(__file__).parents[2] / "pdf_templates" / "samples" / "issuer.json"
 # The stack signs with JWT_SECRET and knows NATS by password, and its processes share one machine's ports: these would
 # contradict it.
 _CONTRADICTING: Final = frozenset(
@@ -21,6 +23,8 @@ _CONTRADICTING: Final = frozenset(
         "MINIO_ROOT_USER",
         "MINIO_ROOT_PASSWORD",
         "METRICS_PORT",
+        "BILLING_STREAM",
+        "BILLING_SUBJECT",
     }
 )
 
@@ -60,6 +64,7 @@ def service_environment(
         # Unless told otherwise: `media run` tests the store itself, once, and the API's own pages may call it.
         "STORE_SELF_TEST": "off",
         "CORS_ALLOWED_ORIGINS": own_origins(addresses.api_url),
+        "INVOICE_ISSUER_FILE": str(SAMPLE_ISSUER),
         **kept,
         **({"MINIO_PUBLIC_URL": addresses.edge_url} if addresses.edge_url else {}),
         "DATABASE_URL": addresses.database_url,

@@ -17,7 +17,8 @@ SELECT id FROM media.media_objects
 WHERE id = $1 AND status = 'ready' AND bucket_name = $2 AND storage_path = $3 AND version_id IS NOT DISTINCT FROM $4;
 
 -- name: find_claims
--- Who claims the bytes under these keys, all at one moment: what is served, what is awaited, what is to be removed.
+-- Who claims the bytes under these keys, all at one moment: what is served, what is awaited, what is
+-- to be removed, the PDF of an invoice that is being rendered.
 -- Without a version it is all of them.
 SELECT storage_path AS key, version_id FROM media.media_objects
 WHERE bucket_name = $1 AND storage_path = ANY ($2::varchar[]) AND status = 'ready'
@@ -25,4 +26,7 @@ UNION ALL
 SELECT incoming_path, NULL FROM media.media_objects
 WHERE incoming_bucket = $1 AND incoming_path = ANY ($2) AND status = 'pending'
 UNION ALL
-SELECT storage_path, NULL FROM media.purges WHERE bucket_name = $1 AND storage_path = ANY ($2);
+SELECT storage_path, NULL FROM media.purges WHERE bucket_name = $1 AND storage_path = ANY ($2)
+UNION ALL
+SELECT storage_path, NULL FROM media.invoices
+WHERE bucket_name = $1 AND storage_path = ANY ($2) AND rendered_at IS NULL;

@@ -210,7 +210,7 @@ async def test_missing_streams_are_told(environment, tmp_path):
             found = await complaints(environment | {"NATS_URL": nats_url(ports.nats, made.nats_password)})
         finally:
             stop([nats])
-    assert found == {"event bus": "streams missing: MINIO_EVENTS, MEDIA_DEAD, MEDIA_GIVEN_UP, MEDIA"}
+    assert found == {"event bus": "streams missing: MEDIA_GIVEN_UP, MINIO_EVENTS, MEDIA_DEAD, MEDIA"}
 
 
 def test_no_finding_can_show_a_secret():

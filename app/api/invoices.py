@@ -1,0 +1,149 @@
+"""Make invoices: one, or a month-end's many."""
+
+import asyncio
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, Response, post
+from litestar.connection import ASGIConnection
+from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
+from litestar.params import JSONBody
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
+
+from app.access import Action, Principal, check
+from app.api.parts import Parts
+from app.api.problems import AnyRequest, as_problem, documented
+from app.api.strict_json import json_only
+from app.billing import MAX_BYTES as MAX_ORDER_BYTES
+from app.errors import (
+    InvoiceNumberTaken,
+    InvoicesNotSetUp,
+    MediaClosed,
+    NotAllowed,
+    NotAuthenticated,
+    NothingToSupersede,
+    Refusal,
+    StorageUnavailable,
+    TypesetterUnavailable,
+    UnsupportedBody,
+)
+from app.flow.render_invoice import Rendered, render_invoice
+from app.invoice import InvoiceOrder
+from app.telemetry import traceparent
+
+MAX_BATCH: Final = 500
+_AT_ONCE: Final = 8
+_ANSWERS: Final = documented(
+    NotAuthenticated,
+    NotAllowed,
+    UnsupportedBody,
+    InvoiceNumberTaken,
+    NothingToSupersede,
+    MediaClosed,
+    StorageUnavailable,
+    TypesetterUnavailable,
+    InvoicesNotSetUp,
+)
+
+
+class InvoiceView(msgspec.Struct, frozen=True):
+    """Where the PDF is."""
+
+    id: UUID
+    url: str
+    storage_path: str
+
+
+class InvoiceBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 500 orders."""
+
+    invoices: Annotated[list[InvoiceOrder], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+
+
+class BatchEntry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one order: `status` as if it had been sent alone, and the invoice or why there is none."""
+
+    invoice_number: str
+    status: int
+    invoice: InvoiceView | None = None
+    error: str | None = None
+    detail: str | None = None
+
+
+class BatchView(msgspec.Struct, frozen=True):
+    """One entry for each order, in their order."""
+
+    items: list[BatchEntry]
+
+
+async def _may_make_invoices(connection: ASGIConnection[Any, Principal, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard: refuse others before their body is read. Raises NotAllowed."""
+    check(connection.user, Action.UPLOAD_INVOICE)
+
+
+class Invoices(Controller):
+    path = "/api/v1/media/invoices"
+    tags = ("invoices",)
+    guards = (_may_make_invoices, json_only)
+    request_max_body_size = MAX_ORDER_BYTES
+
+    @post("/generate-pdf", operation_id="generateInvoicePdf", responses=_ANSWERS)
+    async def generate(
+        self, request: AnyRequest, data: JSONBody[InvoiceOrder], parts: NamedDependency[Parts]
+    ) -> Response[InvoiceView]:
+        """Make the PDF of an invoice. The same order again is the same PDF, and 200."""
+        rendered = await _render(data, request, parts)
+        return Response(_view(rendered, parts), status_code=_status(rendered))
+
+    @post(
+        "/generate-pdf/batch",
+        operation_id="generateInvoicePdfs",
+        status_code=HTTP_200_OK,
+        responses=documented(NotAuthenticated, NotAllowed, UnsupportedBody),
+    )
+    async def generate_many(
+        self, request: AnyRequest, data: JSONBody[InvoiceBatch], parts: NamedDependency[Parts]
+    ) -> BatchView:
+        """Make the PDFs of up to 500 invoices. What can't be made holds up no other; sent again, all is as it was."""
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def entry(order: InvoiceOrder) -> BatchEntry:
+            async with turns:
+                return await _entry(order, request, parts)
+
+        return BatchView(list(await asyncio.gather(*map(entry, data.invoices))))
+
+
+async def _entry(order: InvoiceOrder, request: AnyRequest, parts: Parts) -> BatchEntry:
+    try:
+        rendered = await _render(order, request, parts)
+    except Refusal as refusal:
+        problem = as_problem(refusal)
+        return BatchEntry(order.invoice_number, problem.status, error=problem.code, detail=problem.detail)
+    return BatchEntry(order.invoice_number, _status(rendered), _view(rendered, parts))
+
+
+async def _render(order: InvoiceOrder, request: AnyRequest, parts: Parts) -> Rendered:
+    if parts.settings.invoicing is None:
+        raise InvoicesNotSetUp
+    return await render_invoice(
+        order,
+        issuer=parts.settings.invoicing.issuer,
+        by=request.user.actor,
+        traceparent=traceparent(request.headers.get("traceparent")),
+        bucket=parts.settings.storage.bucket_invoices,
+        database=parts.database,
+        object_store=parts.object_store,
+        typesetting=parts.typesetting,
+    )
+
+
+def _status(rendered: Rendered) -> int:
+    return HTTP_201_CREATED if rendered.is_new else HTTP_200_OK
+
+
+def _view(rendered: Rendered, parts: Parts) -> InvoiceView:
+    media = rendered.media
+    return InvoiceView(media.id, f"{parts.settings.media_public_url}/files/{media.id}", media.storage_path)

@@ -1,0 +1,100 @@
+"""Processes that set invoices in type: off the event loop, each warm, within a time and a memory limit.
+
+A process that crashes, hangs or grows too large is ended and replaced; only the invoice that it was setting is refused.
+None outlives the process that started it.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+from collections.abc import AsyncIterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+from pebble import ProcessExpired, ProcessPool
+
+from app.errors import TypesetterUnavailable
+from app.invoice import Document
+from app.typesetter import TemplateBroken, Typeset, Typesetter
+
+_MEMORY_BYTES: Final = 2 * 1024**3  # of addresses: a warm compiler with all fonts takes a quarter of it
+_SECONDS: Final = 20.0  # a thousand lines take less than one
+_MOST_WAITING: Final = 1_000
+_TASKS: Final = 5_000  # then a process is replaced, and whatever it has gathered with it
+_PR_SET_PDEATHSIG: Final = 1
+
+log = structlog.get_logger()
+
+
+class TypesetterPool:
+    """A few warm typesetters; whoever comes when all are busy waits."""
+
+    def __init__(self, pool: ProcessPool, template_dir: Path | None) -> None:
+        self._pool = pool
+        self._template_dir = template_dir
+        self._waiting = 0
+
+    async def typeset(self, document: Document) -> Typeset:
+        """The PDF of a document. Raises TypesetterUnavailable."""
+        if self._waiting >= _MOST_WAITING:
+            raise TypesetterUnavailable("too many invoices wait for theirs")
+        self._waiting += 1
+        try:
+            return await asyncio.wrap_future(
+                self._pool.schedule(_typeset, args=[self._template_dir, document.as_json], timeout=_SECONDS)
+            )
+        except TimeoutError as error:
+            raise self._failed(document, f"it took longer than {_SECONDS:g} s") from error
+        except (ProcessExpired, MemoryError) as error:
+            raise self._failed(document, "the typesetter crashed or needed too much memory") from error
+        except TemplateBroken as error:
+            raise self._failed(document, f"the template is broken: {error}") from error
+        finally:
+            self._waiting -= 1
+
+    def _failed(self, document: Document, reason: str) -> TypesetterUnavailable:
+        log.error("invoice.not_typeset", invoice_number=document.invoice_number, reason=reason)
+        return TypesetterUnavailable(reason)
+
+
+@contextlib.asynccontextmanager
+async def typesetting(template_dir: Path | None, *, processes: int = 1) -> AsyncIterator[TypesetterPool]:
+    """A pool whose processes start with the first invoice."""
+    pool = ProcessPool(
+        max_workers=processes,
+        max_tasks=_TASKS,
+        initializer=_begin,
+        initargs=[os.getpid()],
+        context=multiprocessing.get_context("spawn"),
+    )
+    try:
+        yield TypesetterPool(pool, template_dir)
+    finally:
+        pool.stop()  # type: ignore[no-untyped-call]
+        await asyncio.to_thread(pool.join)
+
+
+def _begin(parent: int) -> None:
+    """In the new process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal, which is meant for the parent
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@cache
+def _typesetter(template_dir: Path | None) -> Typesetter:
+    return Typesetter(template_dir)
+
+
+def _typeset(template_dir: Path | None, document: bytes) -> Typeset:
+    return _typesetter(template_dir).typeset(msgspec.json.decode(document, type=Document))
