@@ -12,6 +12,8 @@ import os
 import resource
 import signal
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -34,11 +36,12 @@ log = structlog.get_logger()
 
 
 class TypesetterPool:
-    """A few warm typesetters; whoever comes when all are busy waits."""
+    """A few warm typesetters; whoever comes when all are busy waits. They start with the first invoice."""
 
-    def __init__(self, pool: ProcessPool, template_dir: Path | None) -> None:
-        self._pool = pool
+    def __init__(self, template_dir: Path | None, processes: int) -> None:
         self._template_dir = template_dir
+        self._processes = processes
+        self._pool = _new_pool(processes)
         self._waiting = 0
 
     async def typeset(self, document: Document) -> Typeset:
@@ -47,38 +50,55 @@ class TypesetterPool:
             raise TypesetterUnavailable("too many invoices wait for theirs")
         self._waiting += 1
         try:
-            return await asyncio.wrap_future(
-                self._pool.schedule(_typeset, args=[self._template_dir, document.as_json], timeout=_SECONDS)
-            )
+            try:
+                return await asyncio.wrap_future(self._scheduled(document))
+            except BrokenProcessPool:  # it died while it did nothing: this invoice has no part in it
+                return await asyncio.wrap_future(self._scheduled(document))
         except TimeoutError as error:
-            raise self._failed(document, f"it took longer than {_SECONDS:g} s") from error
-        except (ProcessExpired, MemoryError) as error:
-            raise self._failed(document, "the typesetter crashed or needed too much memory") from error
+            raise _failed(document, f"it took longer than {_SECONDS:g} s") from error
+        except (ProcessExpired, BrokenProcessPool, MemoryError) as error:
+            raise _failed(document, "the typesetter crashed, or needed too much memory") from error
         except TemplateBroken as error:
-            raise self._failed(document, f"the template is broken: {error}") from error
+            raise _failed(document, f"the template is broken: {error}") from error
         finally:
             self._waiting -= 1
 
-    def _failed(self, document: Document, reason: str) -> TypesetterUnavailable:
-        log.error("invoice.not_typeset", invoice_number=document.invoice_number, reason=reason)
-        return TypesetterUnavailable(reason)
+    async def close(self) -> None:
+        """End all processes."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        await asyncio.to_thread(self._pool.join)
+
+    def _scheduled(self, document: Document) -> Future[Typeset]:
+        if not self._pool.active:  # a process that died while it did nothing takes the pool with it
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
+            self._pool = _new_pool(self._processes)
+        return self._pool.schedule(_typeset, args=[self._template_dir, document.as_json], timeout=_SECONDS)
 
 
 @contextlib.asynccontextmanager
 async def typesetting(template_dir: Path | None, *, processes: int = 1) -> AsyncIterator[TypesetterPool]:
-    """A pool whose processes start with the first invoice."""
-    pool = ProcessPool(
+    """A pool, for as long as the block lasts."""
+    pool = TypesetterPool(template_dir, processes)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+def _new_pool(processes: int) -> ProcessPool:
+    return ProcessPool(
         max_workers=processes,
         max_tasks=_TASKS,
         initializer=_begin,
         initargs=[os.getpid()],
         context=multiprocessing.get_context("spawn"),
     )
-    try:
-        yield TypesetterPool(pool, template_dir)
-    finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        await asyncio.to_thread(pool.join)
+
+
+def _failed(document: Document, reason: str) -> TypesetterUnavailable:
+    log.error("invoice.not_typeset", invoice_number=document.invoice_number, reason=reason)
+    return TypesetterUnavailable(reason)
 
 
 def _begin(parent: int) -> None:
