@@ -1,7 +1,7 @@
 """Whether an invoice agrees with itself: sums, taxes, dates, currency, and numbers with a check digit. Pure.
 
-Each check looks at what is given, and raises InvoiceMismatch. Decimals are exact: where one would be rounded in silence,
-Inexact is raised. Half a smallest unit is rounded away from zero, so a credit note mirrors its invoice.
+Each check looks at what is given, and raises InvoiceMismatch. Decimals are exact: where one would be rounded in
+silence, Inexact is raised. Half a smallest unit is rounded away from zero, so a credit note mirrors its invoice.
 """
 
 from collections.abc import Callable, Iterator
