@@ -1,11 +1,17 @@
-"""An order for an invoice in which every field is given, and what it becomes when one of them differs."""
+"""An order for an invoice with every field given, what it becomes when one differs, and the doors it comes by."""
 
 import copy
+import json
 import re
 
 import msgspec
+import pytest
 
-from app.invoice import InvoiceData
+from app.api.strict_json import decoded
+from app.billing import parse_invoice_generated
+from app.errors import InvalidRequest, InvoiceMismatch, NeverWorks
+from app.invoice import InvoiceData, InvoiceOrder
+from app.invoice_arithmetic import check_arithmetic
 
 ABSENT = object()
 
@@ -71,6 +77,7 @@ FULL = {
         "terms": "Pay in 15 days.",
     },
 }
+GENERATED = {"event_type": "InvoiceGenerated"}
 MINIMAL = {
     "invoice_id": FULL["invoice_id"],
     "invoice_number": FULL["invoice_number"],
@@ -97,9 +104,31 @@ def changed(changes, order=FULL):
     return order
 
 
-def invoice_data(order):
-    """What an order's invoice_data is after decoding."""
-    return msgspec.convert(order["invoice_data"], InvoiceData)
+def from_the_bus(order, written=json.dumps):
+    return parse_invoice_generated(written(order | GENERATED).encode())
+
+
+def over_http(order, written=json.dumps):
+    return decoded(written(order).encode(), InvoiceOrder)
+
+
+DOORS = {"bus": from_the_bus, "http": over_http}
+REFUSED = (NeverWorks, InvalidRequest)
+both_doors = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+
+
+def mismatch(order, issuer_state="27"):
+    """What check_arithmetic says of an order, or None."""
+    try:
+        check_arithmetic(msgspec.convert(order["invoice_data"], InvoiceData), issuer_state)
+    except InvoiceMismatch as refusal:
+        return str(refusal)
+    return None
+
+
+def shortly(changes, order=FULL):
+    """`changed`, with `invoice_data.` left out of the paths."""
+    return changed({f"invoice_data.{path}": value for path, value in changes.items()}, order)
 
 
 def places(value, path=""):
