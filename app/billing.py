@@ -9,12 +9,12 @@ import msgspec
 from msgspec import inspect
 
 from app.errors import NeverWorks
+from app.field_problems import ILLEGIBLE, in_plain_words
 from app.invoice import InvoiceOrder
 
 EVENT_TYPE: Final = "InvoiceGenerated"
 MAX_BYTES: Final = 4 * 1024 * 1024  # of a message or a body: some thousand times an invoice
 
-_ILLEGIBLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _ORDER: Final = inspect.type_info(InvoiceOrder)
 
 
@@ -27,17 +27,17 @@ def parse_invoice_generated(payload: bytes) -> InvoiceOrder:
         if not isinstance(said, dict) or said.get("event_type") != EVENT_TYPE:
             raise NeverWorks(f"event_type is not {EVENT_TYPE}")
         return msgspec.convert(_known(said, _ORDER), InvoiceOrder)
-    except _ILLEGIBLE as error:
-        raise NeverWorks(f"no {EVENT_TYPE}: {error}") from error
+    except ILLEGIBLE as error:
+        raise NeverWorks(f"no {EVENT_TYPE}: {in_plain_words(error)}") from error
 
 
 def _known(said: Any, expected: inspect.Type) -> Any:
-    """Without what no field takes."""
+    """Without what no field takes. A list that is too long is refused anyway, and not looked into."""
     match expected:
         case inspect.StructType() if isinstance(said, dict):
             fields = {field.encode_name: field.type for field in expected.fields}
             return {name: _known(value, fields[name]) for name, value in said.items() if name in fields}
-        case inspect.VarTupleType() if isinstance(said, list):
+        case inspect.VarTupleType(max_length=most) if isinstance(said, list) and len(said) <= (most or len(said)):
             return [_known(value, expected.item_type) for value in said]
         case inspect.UnionType():
             for kind in expected.types:

@@ -21,6 +21,7 @@ Refusal
 ├── UploadNotReceived         upload_not_received
 ├── IdempotencyKeyReused      idempotency_key_reused
 ├── QuotaExceeded             quota_exceeded
+├── InvoiceMismatch           invoice_mismatch
 ├── ParkedMessageNotFound     parked_message_not_found
 ├── InvoiceNumberTaken        invoice_number_taken
 ├── NothingToSupersede        nothing_to_supersede
@@ -236,6 +237,15 @@ class QuotaExceeded(Refusal):
         super().__init__(
             f"Your uploads would hold more than {quota_bytes} bytes. Delete some, or wait until open ones end."
         )
+
+
+class InvoiceMismatch(Refusal):
+    """Raised when the data of an invoice does not agree with itself."""
+
+    code = "invoice_mismatch"
+
+    def __init__(self, field: str, expected: str, given: str | None, why: str) -> None:
+        super().__init__(f"{field} is {given or 'not given'}, expected {expected}: {why}.")
 
 
 class ParkedMessageNotFound(Refusal):

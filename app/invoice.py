@@ -12,33 +12,34 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from app.field_forms import (
+    Amount,
+    Bic,
+    CountryCode,
+    CurrencyCode,
+    Email,
+    Gstin,
+    HsnSac,
+    Iban,
+    Ifsc,
+    Line,
+    Number,
+    Pan,
+    Percentage,
+    Phone,
+    Quantity,
+    Sentence,
+    StateCode,
+    Text,
+    Unit,
+    UpiId,
+    VatId,
+    Word,
+)
+
 MAX_LINES: Final = 1_000
 FORMAT_VERSION: Final = 1  # of a document as it is stored and embedded
 
-# The last part keeps a line end out, which `$` would let pass.
-_END: Final = r"$(?!\n)"
-# No control characters but line ends where lines are meant, none that turn the direction of what follows, no
-# noncharacters: what is printed reads as it was sent.
-_PRINTED: Final = "[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufdd0-\ufdef\ufffe\uffff]"
-
-# It is part of an object key. None ends as the file of a later version does: `…-r2`.
-Number = Annotated[str, Meta(pattern=rf"^(?!.*-r[0-9]+$)[A-Za-z0-9][A-Za-z0-9_-]{{0,63}}{_END}")]
-Amount = Annotated[str, Meta(pattern=rf"^-?(0|[1-9][0-9]{{0,11}})(\.[0-9]{{1,3}})?{_END}")]
-Quantity = Annotated[str, Meta(pattern=rf"^-?(0|[1-9][0-9]{{0,11}})(\.[0-9]{{1,6}})?{_END}")]
-Percentage = Annotated[str, Meta(pattern=rf"^(100|[1-9]?[0-9])(\.[0-9]{{1,3}})?{_END}")]
-StateCode = Annotated[str, Meta(pattern=rf"^[0-9]{{2}}{_END}")]  # of GST: 27 is Maharashtra, 96 is abroad, 97 other
-CountryCode = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}{_END}")]  # ISO 3166-1
-CurrencyCode = Annotated[str, Meta(pattern=rf"^[A-Z]{{3}}{_END}")]  # ISO 4217
-Gstin = Annotated[str, Meta(pattern=rf"^[0-9]{{2}}[A-Z]{{5}}[0-9]{{4}}[A-Z][1-9A-Z]Z[0-9A-Z]{_END}")]
-HsnSac = Annotated[str, Meta(pattern=rf"^[0-9]{{4,8}}{_END}")]
-VatId = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}[0-9A-Z+*]{{2,13}}{_END}")]
-Email = Annotated[str, Meta(pattern=rf"^[^@\s\x00-\x1f]{{1,64}}@[^@\s\x00-\x1f]{{1,189}}{_END}")]
-Phone = Annotated[str, Meta(pattern=rf"^[+0-9][0-9 ()./-]{{2,31}}{_END}")]
-UpiId = Annotated[str, Meta(pattern=rf"^[A-Za-z0-9._-]{{2,64}}@[A-Za-z0-9.-]{{2,64}}{_END}")]
-Word = Annotated[str, Meta(pattern=rf"^{_PRINTED}{{1,80}}{_END}")]
-Line = Annotated[str, Meta(pattern=rf"^{_PRINTED}{{1,200}}{_END}")]
-Sentence = Annotated[str, Meta(pattern=rf"^{_PRINTED}{{1,500}}{_END}")]
-Text = Annotated[str, Meta(pattern=rf"^({_PRINTED}|\n){{1,4000}}{_END}")]
 Address = Annotated[tuple[Line, ...], Meta(max_length=8)]
 
 Language = Literal["en-IN", "hi-IN"]
@@ -68,7 +69,7 @@ class LineItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     amount: Amount
     hsn_sac: HsnSac | None = None
     quantity: Quantity | None = None
-    unit: Annotated[str, Meta(pattern=rf"^{_PRINTED}{{1,16}}{_END}")] | None = None
+    unit: Unit | None = None
     unit_price: Quantity | None = None
     discount: Amount | None = None
     taxable_value: Amount | None = None
@@ -141,9 +142,9 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     account_number: Word
     bank_name: Line | None = None
     branch: Line | None = None
-    ifsc: Annotated[str, Meta(pattern=rf"^[A-Z]{{4}}0[A-Z0-9]{{6}}{_END}")] | None = None
-    iban: Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}[0-9]{{2}}[A-Z0-9]{{8,30}}{_END}")] | None = None
-    bic: Annotated[str, Meta(pattern=rf"^[A-Z0-9]{{8}}([A-Z0-9]{{3}})?{_END}")] | None = None
+    ifsc: Ifsc | None = None
+    iban: Iban | None = None
+    bic: Bic | None = None
 
 
 class Issuer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -153,7 +154,7 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     address: Address = ()
     state_code: StateCode | None = None
     gstin: Gstin | None = None
-    pan: Annotated[str, Meta(pattern=rf"^[A-Z]{{5}}[0-9]{{4}}[A-Z]{_END}")] | None = None
+    pan: Pan | None = None
     country: CountryCode = "IN"
     vat_id: VatId | None = None
     postal_code: Word | None = None

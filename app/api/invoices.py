@@ -18,6 +18,8 @@ from app.api.problems import AnyRequest, as_problem, documented
 from app.api.strict_json import json_only
 from app.billing import MAX_BYTES as MAX_ORDER_BYTES
 from app.errors import (
+    InvalidRequest,
+    InvoiceMismatch,
     InvoiceNumberTaken,
     InvoicesNotSetUp,
     MediaClosed,
@@ -29,6 +31,7 @@ from app.errors import (
     TypesetterUnavailable,
     UnsupportedBody,
 )
+from app.field_problems import ILLEGIBLE, in_plain_words
 from app.flow.render_invoice import Rendered, render_invoice
 from app.invoice import InvoiceOrder
 from app.telemetry import traceparent
@@ -39,6 +42,7 @@ _ANSWERS: Final = documented(
     NotAuthenticated,
     NotAllowed,
     UnsupportedBody,
+    InvoiceMismatch,
     InvoiceNumberTaken,
     NothingToSupersede,
     MediaClosed,
@@ -57,15 +61,15 @@ class InvoiceView(msgspec.Struct, frozen=True):
 
 
 class InvoiceBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Up to 500 orders."""
+    """Up to 500 orders, each as it would be sent alone."""
 
-    invoices: Annotated[list[InvoiceOrder], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+    invoices: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
 
 
 class BatchEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one order: `status` as if it had been sent alone, and the invoice or why there is none."""
 
-    invoice_number: str
+    invoice_number: str | None
     status: int
     invoice: InvoiceView | None = None
     error: str | None = None
@@ -109,20 +113,29 @@ class Invoices(Controller):
         """Make the PDFs of up to 500 invoices. What can't be made holds up no other; sent again, all is as it was."""
         turns = asyncio.Semaphore(_AT_ONCE)
 
-        async def entry(order: InvoiceOrder) -> BatchEntry:
+        async def entry(sent: dict[str, Any]) -> BatchEntry:
             async with turns:
-                return await _entry(order, request, parts)
+                return await _entry(sent, request, parts)
 
         return BatchView(list(await asyncio.gather(*map(entry, data.invoices))))
 
 
-async def _entry(order: InvoiceOrder, request: AnyRequest, parts: Parts) -> BatchEntry:
+async def _entry(sent: dict[str, Any], request: AnyRequest, parts: Parts) -> BatchEntry:
+    number = sent.get("invoice_number")
+    named = number if isinstance(number, str) else None
     try:
-        rendered = await _render(order, request, parts)
+        rendered = await _render(_order(sent), request, parts)
     except Refusal as refusal:
         problem = as_problem(refusal)
-        return BatchEntry(order.invoice_number, problem.status, error=problem.code, detail=problem.detail)
-    return BatchEntry(order.invoice_number, _status(rendered), _view(rendered, parts))
+        return BatchEntry(named, problem.status, error=problem.code, detail=problem.detail)
+    return BatchEntry(named, _status(rendered), _view(rendered, parts))
+
+
+def _order(sent: dict[str, Any]) -> InvoiceOrder:
+    try:
+        return msgspec.convert(sent, InvoiceOrder)
+    except ILLEGIBLE as error:
+        raise InvalidRequest(f"The order is not what this endpoint takes: {in_plain_words(error)}.") from error
 
 
 async def _render(order: InvoiceOrder, request: AnyRequest, parts: Parts) -> Rendered:

@@ -9,6 +9,7 @@ from litestar.exceptions import InternalServerException
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from app.errors import InvalidRequest, UnsupportedBody
+from app.field_problems import ILLEGIBLE, in_plain_words
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -22,18 +23,19 @@ class StrictRequest(Request[Any, Any, Any]):
             raise InvalidRequest("The body did not arrive whole.") from error
 
     async def json(self) -> Any:
-        """The body as the handler's `data` type. Raises InvalidRequest that says what is wrong and where."""
+        """The body as the handler's `data` type."""
         assert isinstance(self.route_handler, HTTPRouteHandler)
         field = self.route_handler.parsed_data_field
         assert field is not None
-        try:
-            return msgspec.json.decode(await self.body(), type=field.annotation)
-        except UnicodeDecodeError as error:
-            raise InvalidRequest("The body is not UTF-8.") from error
-        except msgspec.MsgspecError as error:
-            raise InvalidRequest(f"The body is not what this endpoint takes: {error}") from error
-        except RecursionError as error:
-            raise InvalidRequest("The body is nested too deeply.") from error
+        return decoded(await self.body(), field.annotation)
+
+
+def decoded(body: bytes, kind: Any) -> Any:
+    """A body as a value of `kind`. Raises InvalidRequest that says what is wrong and where."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except ILLEGIBLE as error:
+        raise InvalidRequest(f"The body is not what this endpoint takes: {in_plain_words(error)}.") from error
 
 
 async def json_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:

@@ -22,8 +22,10 @@ from app.config.structs import (
     UserLimits,
 )
 from app.config.variables import VARIABLES
-from app.errors import Misconfigured
+from app.errors import InvoiceMismatch, Misconfigured
+from app.field_problems import ILLEGIBLE, in_plain_words
 from app.invoice import Issuer
+from app.invoice_arithmetic import check_issuer
 
 _VARIABLES: Final = {variable.name: variable for variable in VARIABLES}
 # What NATS takes as a name, and as a subject without a wildcard (https://docs.nats.io/nats-concepts/subjects).
@@ -223,11 +225,16 @@ class Reader:
         if path is None:
             return None
         try:
-            return Invoicing(msgspec.json.decode(Path(path).read_bytes(), type=Issuer), template_dir)
+            issuer = msgspec.json.decode(Path(path).read_bytes(), type=Issuer)
+            check_issuer(issuer)
         except OSError as error:
             self._wrong.append(f"INVOICE_ISSUER_FILE can't be read ({error.strerror})")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            self._wrong.append(f"INVOICE_ISSUER_FILE holds no issuer: {error}")
+        except ILLEGIBLE as error:
+            self._wrong.append(f"INVOICE_ISSUER_FILE holds no issuer: {in_plain_words(error)}")
+        except InvoiceMismatch as error:
+            self._wrong.append(f"INVOICE_ISSUER_FILE contradicts itself: {error}")
+        else:
+            return Invoicing(issuer, template_dir)
         return None
 
     def template_dir(self) -> Path | None:

@@ -17,6 +17,7 @@ from app.access import Actor
 from app.database import Database, Row, media_object, queries
 from app.errors import InvoiceNumberTaken, MediaClosed, NothingToSupersede
 from app.invoice import Document, InvoiceOrder, Issuer
+from app.invoice_arithmetic import check_arithmetic
 from app.media import ContextType, MediaObject, ObjectAddress, Status
 from app.object_store import ObjectStore
 from app.stored_objects import StoredPdf
@@ -65,7 +66,10 @@ async def render_invoice(
     object_store: ObjectStore,
     typesetting: Typesetting,
 ) -> Rendered:
-    """Make the PDF that was ordered, or find it made. Raises InvoiceNumberTaken, NothingToSupersede, Unavailable."""
+    """Make the PDF that was ordered, or find it made.
+
+    Raises InvoiceMismatch, InvoiceNumberTaken, NothingToSupersede, MediaClosed, Unavailable.
+    """
     while True:
         versions = await database.all(_sql["find_versions"], order.invoice_number)
         claim = _of_this_order(order, versions)
@@ -107,6 +111,7 @@ def _of_this_order(order: InvoiceOrder, versions: Sequence[Row]) -> Row | None:
 
 def _next_document(order: InvoiceOrder, versions: Sequence[Row], issuer: Issuer) -> Document:
     """The first version of a number, or the one after the version that the order supersedes."""
+    check_arithmetic(order.invoice_data, issuer.state_code)
     if not versions and order.supersedes is not None:
         raise NothingToSupersede(order.invoice_number)
     if versions and order.supersedes != versions[-1]["media_id"]:
