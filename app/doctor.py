@@ -4,16 +4,22 @@ It only looks. Strict, it proves with the store's self-test what storage does.
 """
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Final
 
-from app.config import ApiSettings, Bus, Identity
+import msgspec
+
+from app.config import ApiSettings, Bus, Identity, Invoicing
 from app.errors import BusUnavailable, DatabaseUnavailable, StorageUnavailable
-from app.event_streams import missing_streams
+from app.event_streams import has_billing_stream, missing_streams
+from app.invoice import Document, InvoiceOrder
 from app.migrations import missing_migrations
 from app.object_store_admin import keeps_versions, missing_targets, refusal_of, wrong_lifecycles
 from app.store_self_test import Finding, public_address, self_test
 from app.store_self_test.finding import failed, passed
+from app.typesetter import TemplateBroken, Typesetter
 
+_SAMPLE: Final = Path(__file__).parent.parent / "pdf_templates" / "samples" / "one-line.json"
 _WRONG_CREDENTIALS: Final = ("InvalidAccessKeyId", "SignatureDoesNotMatch")
 
 
@@ -25,6 +31,11 @@ async def examine(settings: ApiSettings, *, strict: bool = False) -> AsyncIterat
     async for finding in _storage(settings):
         yield finding
     yield await _streams(settings.bus)
+    if settings.invoicing is None:
+        yield passed("invoices", "none are made: INVOICE_ISSUER_FILE is not set")
+        return
+    yield _template(settings.invoicing)
+    yield await _billing(settings.bus)
 
 
 async def _proved(settings: ApiSettings) -> list[Finding]:
@@ -108,3 +119,32 @@ async def _streams(bus: Bus) -> Finding:
     if missing:
         return failed("event bus", f"streams missing: {', '.join(missing)}", "Run `media provision`.")
     return passed("event bus", "reachable, all streams there")
+
+
+def _template(invoicing: Invoicing) -> Finding:
+    """Set a sample in type."""
+    order = msgspec.json.decode(_SAMPLE.read_bytes(), type=InvoiceOrder)
+    document = Document(
+        issuer=invoicing.issuer,
+        invoice_id=order.invoice_id,
+        invoice_number=order.invoice_number,
+        invoice_data=order.invoice_data,
+    )
+    try:
+        typeset = Typesetter(invoicing.template_dir).typeset(document)
+    except TemplateBroken as error:
+        return failed("invoice template", f"broken: {error}", "Mend INVOICE_TEMPLATE_DIR/invoice.typ.")
+    if typeset.warnings:
+        return failed("invoice template", "; ".join(typeset.warnings), "Mend the template, or the issuer's texts.")
+    return passed("invoice template", f"version {typeset.template_version}, sets a sample in type")
+
+
+async def _billing(bus: Bus) -> Finding:
+    try:
+        is_there = await has_billing_stream(bus)
+    except BusUnavailable:
+        return failed("billing", "not looked at: the event bus is away", "Do what the line before says.")
+    if is_there:
+        return passed("billing", f"stream {bus.billing_stream} has {bus.billing_subject}")
+    says = f"no stream {bus.billing_stream} with {bus.billing_subject}"
+    return failed("billing", says, "billing-service makes it; check BILLING_STREAM and BILLING_SUBJECT.")

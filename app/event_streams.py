@@ -69,6 +69,15 @@ async def missing_streams(bus: Bus) -> list[str]:
     ]
 
 
+async def has_billing_stream(bus: Bus) -> bool:
+    """Whether billing-service's stream is there, with the subject of InvoiceGenerated. Raises BusUnavailable."""
+    async with _asking(bus) as manager:
+        try:
+            return await manager.find_stream_name_by_subject(bus.billing_subject) == bus.billing_stream
+        except NotFoundError:
+            return False
+
+
 async def make_missing(manager: JetStreamContext, bus: Bus) -> list[str]:
     """Create the streams that are missing, and leave all others as they are. Returns those that could not be made."""
     return [str(stream.name) for stream in _streams(bus) if not await _made(manager, stream)]

@@ -19,6 +19,7 @@ _COMMANDS = {
     "download": "app.cli.client",
     "doctor": "app.cli.doctor",
     "audit": "app.cli.audit",
+    "invoice": "app.cli.invoice",
 }
 
 

@@ -102,9 +102,14 @@ def worker_settings(environment: Mapping[str, str] = os.environ) -> WorkerSettin
 
 
 def audit_settings(environment: Mapping[str, str] = os.environ) -> AuditSettings:
-    """Settings of `media audit`. Raises Misconfigured with everything that is missing or wrong."""
+    """Settings of `media audit` and `media invoice`. Raises Misconfigured with everything that is missing or wrong."""
     read = Reader(environment, "audit")
-    settings = AuditSettings(database_url=read.text("DATABASE_URL"), storage=read.storage(), log_level=read.log_level())
+    settings = AuditSettings(
+        database_url=read.text("DATABASE_URL"),
+        storage=read.storage(),
+        template_dir=read.template_dir(),
+        log_level=read.log_level(),
+    )
     read.finish()
     return settings
 

@@ -147,10 +147,11 @@ class WorkerSettings(msgspec.Struct, frozen=True):
 
 
 class AuditSettings(msgspec.Struct, frozen=True):
-    """Of `media audit`, which compares storage with rows and needs no bus: what it announces waits in the outbox."""
+    """Of `media audit` and `media invoice replay`, which need no bus: what they announce waits in the outbox."""
 
     database_url: str
     storage: Storage
+    template_dir: Path | None
     log_level: str
 
     def __repr__(self) -> str:

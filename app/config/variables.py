@@ -132,7 +132,7 @@ VARIABLES: Final = (
     Variable(
         "INVOICE_TEMPLATE_DIR",
         "Folder with an `invoice.typ` of your own (`pdf_templates/README.md`)",
-        "api worker",
+        "api worker audit",
         unset="the one that comes with the service",
     ),
     Variable(

@@ -6,7 +6,7 @@ other after it. So whoever comes later, or again after a kill, writes the same d
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -21,31 +21,14 @@ from app.invoice_arithmetic import check_arithmetic
 from app.media import ContextType, MediaObject, ObjectAddress, Status
 from app.object_store import ObjectStore
 from app.stored_objects import StoredPdf
+from app.typesetter import Typeset
+from app.typesetter_pool import TypesetterPool
 
 _sql = queries("render_invoice")
 
 PREFIX: Final = "invoices/"
 
 log = structlog.get_logger()
-
-
-class Typeset(Protocol):
-    """A PDF as the typesetter gives it."""
-
-    @property
-    def pdf(self) -> bytes: ...
-    @property
-    def template_version(self) -> str: ...
-    @property
-    def warnings(self) -> tuple[str, ...]: ...
-
-
-class Typesetting(Protocol):
-    """Whoever sets documents in type."""
-
-    async def typeset(self, document: Document) -> Typeset:
-        """Raises Unavailable where it can't be done now."""
-        ...
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -64,7 +47,7 @@ async def render_invoice(
     bucket: str,
     database: Database,
     object_store: ObjectStore,
-    typesetting: Typesetting,
+    typesetting: TypesetterPool,
 ) -> Rendered:
     """Make the PDF that was ordered, or find it made.
 
@@ -99,7 +82,7 @@ async def take_unrendered_invoices(*, database: Database) -> list[Row]:
 
 
 async def complete_invoice(
-    claim: Row, *, database: Database, object_store: ObjectStore, typesetting: Typesetting
+    claim: Row, *, database: Database, object_store: ObjectStore, typesetting: TypesetterPool
 ) -> Rendered:
     """Make the PDF of a claim whose maker has died. Raises Unavailable."""
     return await _resume(claim, None, database, object_store, typesetting)
@@ -127,7 +110,7 @@ def _next_document(order: InvoiceOrder, versions: Sequence[Row], issuer: Issuer)
 
 
 async def _resume(
-    claim: Row, by: Actor | None, database: Database, object_store: ObjectStore, typesetting: Typesetting
+    claim: Row, by: Actor | None, database: Database, object_store: ObjectStore, typesetting: TypesetterPool
 ) -> Rendered:
     """What was claimed before: it is there, or its maker has died or is at it. Twice makes the same."""
     if claim["rendered_at"] is not None:
