@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin/
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages run test check format lock attacks mutants fuzz faults bench clean
+.PHONY: help install system-packages run test check format lock attacks mutants fuzz faults month-end bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ fuzz: install ## requests made from the OpenAPI document, for minutes; FUZZ_SEED
 
 faults: install ## clients upload while every process is killed and stopped, in both modes; MINUTES=30 SEED=1; prints a table
 	@exec $(RUN)python -m tests.faults --minutes $${MINUTES:-30} --seed $${SEED:-1} $(ARGS)
+
+month-end: install ## billing announces INVOICES=10000 at once while workers are killed; exits with 1 unless each is one PDF, row and event
+	@exec $(RUN)python -m tests.invoices.month_end $${INVOICES:-10000}
 
 bench: install ## how fast it is, side by side
 	$(RUN)python -m tests.bench

@@ -35,6 +35,7 @@ _PULL_SECONDS: Final = 20
 _PULL: Final = msgspec.json.encode({"batch": 1, "expires": _PULL_SECONDS * 1_000_000_000})
 _NO_MESSAGE: Final = ("404", "408")
 _RETRY_SECONDS: Final = 0.5
+_WAIT_SECONDS: Final = 2.0  # for a stream that somebody else makes, maybe never
 _DOWN_SECONDS: Final = 0.1
 _BUG_SECONDS: Final = 2.0
 _LONGEST_DELAY_SECONDS: Final = 900.0
@@ -128,7 +129,8 @@ class Lanes:
         if self._works:
             self._works = False
             log.warning("bus.pull_failed", stream=self._stream, reason=str(error) or type(error).__name__)
-        await asyncio.sleep(_RETRY_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311  jitter
+        seconds = _RETRY_SECONDS if self._is_ours else _WAIT_SECONDS
+        await asyncio.sleep(seconds * random.uniform(0.8, 1.2))  # noqa: S311  jitter
         await self._mend()
 
     async def _mend(self) -> None:

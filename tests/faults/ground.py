@@ -16,7 +16,7 @@ import msgspec
 import psutil
 
 from app.config import Bus, environment, provision_settings
-from app.event_streams import provision_streams
+from app.event_streams import make_billing_stream, provision_streams
 from app.local.child import Child, Command, stop
 from app.local.data_folder import DataFolder, open_data_folder
 from app.local.minio import minio
@@ -92,7 +92,9 @@ class Ground:
         """Everything, in the order in which an operator would."""
         await self.start_part("postgres")
         await self.start_part("nats")
-        await provision_streams(Bus(url=self.addresses.nats_url, credentials_file=None))
+        bus = Bus(url=self.addresses.nats_url, credentials_file=None)
+        await provision_streams(bus)
+        await make_billing_stream(bus)
         await self.start_part("minio")
         await migrate(self.addresses.database_url)
         await provision_storage(provision_settings(provision_environment(self.environment, self.secrets)))
