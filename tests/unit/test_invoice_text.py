@@ -5,6 +5,7 @@ import json
 import msgspec
 import pytest
 
+from app.invoice import InvoiceOrder
 from tests.orders import REFUSED, both_doors, changed, places
 
 TEXTS = [
@@ -103,3 +104,8 @@ def test_a_text_may_be_as_long_as_is_said_and_no_longer(door, field, most):
     door(changed({field: "\u0915" * most}))
     with pytest.raises(REFUSED, match=f"1 to {most} "):
         door(changed({field: "\u0915" * (most + 1)}))
+
+
+def test_half_a_surrogate_pair_would_be_refused_if_a_reader_let_it_pass():
+    with pytest.raises(msgspec.ValidationError, match=r"subscriber\.name"):
+        msgspec.convert(changed({"invoice_data.subscriber.name": "a\ud800"}), InvoiceOrder)
