@@ -10,10 +10,10 @@ from msgspec import Meta
 # The last part keeps a line end out, which `$` would let pass.
 _END: Final = r"$(?!\n)"
 # What is printed reads as it was sent. So none of these: control characters, what turns the direction of what follows
-# or marks it up, halves of surrogate pairs, what has a meaning by private agreement only, noncharacters.
+# or marks it up, what has a meaning by private agreement only, noncharacters. Halves of surrogate pairs pass no reader
+# of JSON, and a pattern that named them would be refused by readers of the API's schema.
 _UNPRINTED: Final = (
     "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffc"
-    r"\ud800-\udfff"
     "\ue000-\uf8ff\U000f0000-\U0010ffff\ufdd0-\ufdef\ufffe\uffff"
 ) + "".join(chr(plane + last) for plane in range(0x1_0000, 0xF_0000, 0x1_0000) for last in (0xFFFE, 0xFFFF))
 _PRINTED: Final = f"[^{_UNPRINTED}]"

@@ -216,6 +216,14 @@ def test_a_good_rate_is_taken(door, rate):
 
 
 @both_doors
+@pytest.mark.parametrize("field", ["invoice_id", "invoice_data", f"{LINES}[1].amount"])
+def test_a_field_that_is_missing_is_named_as_its_sender_knows_it(door, field):
+    with pytest.raises(REFUSED) as refusal:
+        door(changed({field: ABSENT}))
+    assert f": {field} is missing" in str(refusal.value)
+
+
+@both_doors
 def test_a_refusal_is_short_however_long_the_mistake(door):
     with pytest.raises(REFUSED) as refusal:
         door(changed({"invoice_data.status": "x" * 100_000}))

@@ -2,10 +2,12 @@
 
 import json
 
+import jsonschema_rs
 import msgspec
 import pytest
 
-from tests.orders import REFUSED, both_doors, changed, places
+from app.invoice import InvoiceOrder
+from tests.orders import FULL, REFUSED, both_doors, changed, places
 
 TEXTS = [
     ("invoice_data.subscriber.name", 200),
@@ -103,3 +105,10 @@ def test_a_text_may_be_as_long_as_is_said_and_no_longer(door, field, most):
     door(changed({field: "\u0915" * most}))
     with pytest.raises(REFUSED, match=f"1 to {most} "):
         door(changed({field: "\u0915" * (most + 1)}))
+
+
+def test_the_patterns_can_be_read_by_what_reads_the_api_s_schema():
+    validator = jsonschema_rs.validator_for(msgspec.json.schema(InvoiceOrder))
+    assert validator.is_valid(FULL)
+    for field, value in (("invoice_data.subscriber.name", "a\x00"), ("invoice_number", "X-r2")):
+        assert not validator.is_valid(changed({field: value}))
