@@ -204,7 +204,8 @@ class EventBus:
         parked = f"{DEAD_SUBJECT}.{stream}"
         await self.publish(parked, payload, message_id=f"{stream}:{sequence}", headers=headers)
         telemetry.MESSAGES_PARKED.inc()
-        log.warning("message.parked", stream=stream, sequence=sequence, reason=reason)
+        # What comes after the colon may quote the message: it is kept with it, and not for whoever reads logs.
+        log.warning("message.parked", stream=stream, sequence=sequence, reason=reason.partition(":")[0])
 
 
 def _parked(message: RawStreamMsg) -> ParkedMessage:

@@ -35,21 +35,21 @@ class Result(msgspec.Struct):
     wrong: list[str]
 
 
-async def month_end(invoices: int) -> Result:
-    """Two workers; one is killed after a third of the invoices, the other after two thirds."""
+async def month_end(invoices: int, *, killed=("worker-1", "worker-2")) -> Result:
+    """Two workers make them; each that is to be killed is once, in turn, at equal shares of the way."""
     async with open_ground("in place") as ground:
         numbers = [f"FY26-27-INV-{number:06d}" for number in range(1, invoices + 1)]
         await _announce(ground, numbers)
         began = time.monotonic()
-        for worker, share in (("worker-1", 1 / 3), ("worker-2", 2 / 3)):
-            await _until_made(ground, int(invoices * share))
+        for turn, worker in enumerate(killed, start=1):
+            await _until_made(ground, invoices * turn // (len(killed) + 1))
             await ground.kill(worker)
             await ground.start_part(worker)
         await _until_made(ground, invoices)
         seconds = time.monotonic() - began
         await _until_announced(ground)
         wrong = [problem async for problem in _problems(ground, numbers)]
-        return Result(invoices, invoices, 2, seconds, wrong + ground.failures())
+        return Result(invoices, invoices, len(killed), seconds, wrong + ground.failures())
 
 
 async def _announce(ground, numbers) -> None:
