@@ -13,6 +13,7 @@ import msgspec
 import typst
 
 from app.errors import TemplateBroken
+from app.factur_x import Incomplete, calls_for_factur_x, terms_of
 from app.fonts import font_folders, plainly, printable
 from app.invoice import Document
 from app.invoice_page import page_of
@@ -55,7 +56,11 @@ class Typesetter:
                 raise self._broken(refusal) from refusal
             warnings += (f"much text is not shown, as the template's fonts refuse it: {self._located(refusal)}",)
             pdf, said = self._compile_plainly(document, page)
-        return Typeset(pdf, self.template_version, warnings + tuple(map(self._located, said)))
+        warnings += tuple(map(self._located, said))
+        if calls_for_factur_x(document):
+            pdf, missing = _with_factur_x(pdf, document)
+            warnings += missing
+        return Typeset(pdf, self.template_version, warnings)
 
     def _compile_plainly(self, document: Document, page: Any) -> tuple[bytes, list[typst.TypstWarning]]:
         try:
@@ -86,6 +91,16 @@ class Typesetter:
         parts = Path(path).parts
         ends = ("/".join(parts[start:]) for start in range(len(parts)))
         return next((end for end in ends if not end.startswith("/") and (self._folder / end).is_file()), path)
+
+
+def _with_factur_x(pdf: bytes, document: Document) -> tuple[bytes, tuple[str, ...]]:
+    """And why not, if it has none."""
+    from app.factur_x_file import with_factur_x  # noqa: PLC0415 - takes most of a second, and few issuers need it
+
+    try:
+        return with_factur_x(pdf, terms_of(document)), ()
+    except Incomplete as missing:
+        return pdf, (f"no Factur-X: {missing}",)
 
 
 def _compiler(folder: Path) -> typst.Compiler:

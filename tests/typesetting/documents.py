@@ -79,6 +79,60 @@ FULL = {
     "invoice_number": "FY26-27-INV-000001",
     "invoice_data": _DATA,
 }
+EUROPEAN = {
+    "issuer": {
+        "name": "Muster Netze GmbH",
+        "address": ["Hafenstraße 1"],
+        "country": "DE",
+        "vat_id": "DE123456789",
+        "postal_code": "20457",
+        "city": "Hamburg",
+        "phone": "+49 40 5550 100",
+        "email": "rechnung@muster-netze.example",
+        "bank": {"account_name": "Muster Netze GmbH", "account_number": "532013000", "iban": "DE89370400440532013000"},
+    },
+    "invoice_id": "990e8400-e29b-41d4-a716-446655440001",
+    "invoice_number": "2026-0042",
+    "invoice_data": {
+        "subscriber": {
+            "name": "Zoë Müller & Söhne",
+            "account_number": "K-7",
+            "address": ["Lange Gasse 2", "Hinterhaus"],
+            "country": "DE",
+            "vat_id": "DE987654321",
+            "postal_code": "80331",
+            "city": "München",
+            "email": "zoe@example.de",
+        },
+        "line_items": [
+            {
+                "description": "Glasfaser 200 Mbit/s",
+                "quantity": "2",
+                "unit": "months",
+                "unit_price": "39.99",
+                "discount": "4.99",
+                "tax_rate": "19",
+                "amount": "74.99",
+            },
+            {"description": "Fachbuch", "quantity": "1", "unit_price": "20.00", "tax_rate": "7.0", "amount": "20.00"},
+        ],
+        "totals": {
+            "subtotal": "94.99",
+            "other_taxes": [{"name": "VAT", "amount": "15.65"}],
+            "round_off": "-0.04",
+            "total": "110.60",
+            "amount_paid": "10.60",
+            "balance": "100.00",
+        },
+        "currency": "EUR",
+        "issue_date": "2026-11-23",
+        "due_date": "2026-12-08",
+        "service_from": "2026-11-01",
+        "service_to": "2026-12-31",
+        "notes": "Danke.",
+        "terms": "Zahlbar innerhalb von 15 Tagen.",
+    },
+}
 _LONGEST_FIRST = (4000, 500, 200, 80, 16)
 
 
@@ -95,6 +149,11 @@ def full() -> Document:
     return msgspec.convert(FULL, Document)
 
 
+def european(**changes: Any) -> Document:
+    """A German invoice that says enough for Factur-X, but for these fields of its invoice_data."""
+    return msgspec.convert(EUROPEAN | {"invoice_data": EUROPEAN["invoice_data"] | changes}, Document)
+
+
 def with_data(**changes: Any) -> Document:
     """Full, but for these fields of its invoice_data."""
     return msgspec.convert(FULL | {"invoice_data": _DATA | changes}, Document)
@@ -105,9 +164,9 @@ def subscribed_by(name: str) -> Document:
     return with_data(subscriber=_DATA["subscriber"] | {"name": name})
 
 
-def filled_with(text: str) -> Document:
+def filled_with(text: str, base: Any = FULL) -> Document:
     """With the text, or as much of it as fits, in each field that takes it."""
-    document: Any = json.loads(json.dumps(FULL))
+    document: Any = json.loads(json.dumps(base))
     for holder, key in list(_places(document)):
         before = holder[key]
         for length in _LONGEST_FIRST:

@@ -9,7 +9,7 @@ from io import BytesIO
 import pikepdf
 import pytest
 
-from tests.typesetting.documents import filled_with, full, sample, subscribed_by, with_data
+from tests.typesetting.documents import EUROPEAN, european, filled_with, full, sample, subscribed_by, with_data
 from tests.typesetting.pdfs import without_spaces
 from tests.verapdf import needs_java, verapdf_says
 
@@ -25,6 +25,8 @@ DOCUMENTS = {
     "long": with_data(line_items=[{"description": f"Item {n}", "amount": "1.00"} for n in range(1000)]),
     "undated": with_data(issue_date=None, due_date=None),
     "markup": filled_with("#read(`x`) \\ <a> & \"'"),
+    "european": european(),
+    "european markup": filled_with("<a> & ]]> \U0001f600", EUROPEAN),
     "soft": filled_with("soft\u00adhyphen\u200bzero \u200djoined\u2060 \u00a0"),
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.template_folder import template_version
 from app.typesetter import Typesetter
-from tests.typesetting.documents import TEMPLATES, full, sample, with_data
+from tests.typesetting.documents import TEMPLATES, european, full, sample, with_data
 
 MAKE = """
 import sys
@@ -18,9 +18,9 @@ from hashlib import sha256
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from app.typesetter import Typesetter
-from tests.typesetting.documents import full
-made = Typesetter(Path(sys.argv[2])).typeset(full())
-print(made.template_version, sha256(made.pdf).hexdigest())
+from tests.typesetting.documents import european, full
+typesetter = Typesetter(Path(sys.argv[2]))
+print(typesetter.template_version, *(sha256(typesetter.typeset(made()).pdf).hexdigest() for made in (full, european)))
 """
 ELSEWHERE = [
     {"TZ": "Asia/Kolkata", "LC_ALL": "de_DE.UTF-8", "PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": "1"},
@@ -36,8 +36,8 @@ def test_another_process_elsewhere_makes_the_same_bytes(typesetter, tmp_path, pl
     said = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=True
     )
-    made = typesetter.typeset(full())
-    assert said.stdout.split() == [made.template_version, sha256(made.pdf).hexdigest()]
+    here = [sha256(typesetter.typeset(made()).pdf).hexdigest() for made in (full, european)]
+    assert said.stdout.split() == [typesetter.template_version, *here]
 
 
 def test_what_was_set_before_leaves_no_trace():
