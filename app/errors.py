@@ -40,6 +40,7 @@ Refusal
 
 `code` is what clients compare, logs carry and metrics label. A message says what was wrong and what to do.
 Outcomes of a message that is not done: TryLater and NeverWorks. A process that can't start: Misconfigured.
+An invoice that can't be made before someone repairs its template: TemplateBroken.
 """
 
 from collections.abc import Iterable
@@ -399,3 +400,7 @@ class Misconfigured(Exception):
     def __init__(self, missing: list[str], wrong: list[str]) -> None:
         parts = [f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"] if missing else []
         super().__init__(f"Settings can't be used: {'; '.join(parts + wrong)}.")
+
+
+class TemplateBroken(Exception):
+    """An invoice's template is not what Typst takes: says where, and what Typst says. Not the fault of any data."""

@@ -17,7 +17,7 @@ from app import database, object_store
 from app.cli.tidily import run_tidily
 from app.config import AuditSettings, MigrateSettings, audit_settings, environment, migrate_settings
 from app.database import Row
-from app.errors import InvoiceMismatch, Refusal, Unavailable
+from app.errors import InvoiceMismatch, Refusal, TemplateBroken, Unavailable
 from app.field_problems import ILLEGIBLE, in_plain_words
 from app.flow.render_invoice import complete_invoice
 from app.flow.restore_invoice import Restored, find_invoice, list_invoices, restore_invoice
@@ -26,7 +26,7 @@ from app.invoice_arithmetic import check_arithmetic
 from app.local.attached import attached_environment
 from app.local.settings import SAMPLE_ISSUER
 from app.telemetry import configure_logs
-from app.typesetter import TemplateBroken, Typesetter
+from app.typesetter import Typesetter
 from app.typesetter_pool import typesetting
 
 _EMBEDDED: Final = "invoice.json"

@@ -1,0 +1,69 @@
+"""The same document, template and fonts make the same bytes, wherever and whenever."""
+
+import os
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
+
+import pytest
+
+from app.template_folder import template_version
+from app.typesetter import Typesetter
+from tests.typesetting.documents import TEMPLATES, european, full, sample, with_data
+
+MAKE = """
+import sys
+from hashlib import sha256
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from app.typesetter import Typesetter
+from tests.typesetting.documents import european, full
+typesetter = Typesetter(Path(sys.argv[2]))
+print(typesetter.template_version, *(sha256(typesetter.typeset(made()).pdf).hexdigest() for made in (full, european)))
+"""
+ELSEWHERE = [
+    {"TZ": "Asia/Kolkata", "LC_ALL": "de_DE.UTF-8", "PYTHONHASHSEED": "1", "SOURCE_DATE_EPOCH": "1"},
+    {"TZ": "America/Los_Angeles", "LC_ALL": "C", "PYTHONHASHSEED": "2", "SOURCE_DATE_EPOCH": "4102444800"},
+]
+
+
+@pytest.mark.parametrize("place", ELSEWHERE, ids=["east", "west"])
+def test_another_process_elsewhere_makes_the_same_bytes(typesetter, tmp_path, place):
+    copy = shutil.copytree(TEMPLATES, tmp_path / "a copy")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": place["LC_ALL"]} | place
+    command = [sys.executable, "-W", "error", "-c", MAKE, str(TEMPLATES.parent), str(copy)]
+    said = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=True
+    )
+    here = [sha256(typesetter.typeset(made()).pdf).hexdigest() for made in (full, european)]
+    assert said.stdout.split() == [typesetter.template_version, *here]
+
+
+def test_what_was_set_before_leaves_no_trace():
+    first = Typesetter().typeset(full())
+    warm = Typesetter()
+    warm.typeset(sample())
+    assert warm.typeset(full()) == first
+
+
+def test_the_date_of_an_invoice_is_the_date_of_its_pdf(typesetter):
+    assert b"D:20261123000000" in typesetter.typeset(full()).pdf
+    assert b"D:19700101000000" in typesetter.typeset(with_data(issue_date=None)).pdf
+
+
+def test_a_template_that_asks_for_the_day_is_told_the_invoices(tmp_path):
+    (tmp_path / "invoice.typ").write_text("#set document(title: datetime.today().display())\nx")
+    assert b"2026-11-23" in Typesetter(tmp_path).typeset(full()).pdf
+
+
+def test_the_version_follows_what_typst_reads(tmp_path):
+    folder = shutil.copytree(TEMPLATES, tmp_path / "copy")
+    before = template_version(folder)
+    (folder / "samples" / "another.json").write_text("{}")
+    (folder / "README.md").write_text("Other words.")
+    assert template_version(folder) == before == template_version(TEMPLATES)
+    (folder / "part.typ").write_text("")
+    added = template_version(folder)
+    (folder / "part.typ").rename(folder / "other.typ")
+    assert len({before, added, template_version(folder)}) == 3
