@@ -56,8 +56,8 @@ VALID = {
     "a consumer abroad": bought_by(
         vat_id=None, country="GR", account_number=None, address=[], postal_code=None, city=None, email=None
     ),
-    "a long address": bought_by(address=["a", " ", "b", "c", "d", "e"]),
-    "no notes": european(notes=" ", terms=None, service_from=None, service_to=None),
+    "a long address": bought_by(address=["a", "b", "c", "d", "e"]),
+    "no notes": european(notes=None, terms=None, service_from=None, service_to=None),
     "a correction": msgspec.structs.replace(european(), version=2),
     "no bank": changed("issuer", bank=None, phone=None, email=None, address=[], city=None, postal_code=None),
     "another account": changed(
@@ -125,7 +125,6 @@ def test_the_file_keeps_what_typst_said_and_says_more(typesetter):
     ("document", "reason"),
     [
         (changed("issuer", vat_id=None), "issuer.vat_id is missing"),
-        (bought_by(name=" "), "subscriber.name is missing"),
         (european(issue_date=None), "issue_date is missing"),
         (european(due_date=None), "due_date is missing"),
         (european(service_from="2027-01-01"), "service_from is after service_to"),
@@ -137,7 +136,6 @@ def test_the_file_keeps_what_typst_said_and_says_more(typesetter):
         (one_line({"taxable_value": "90.00"}), "line_items[0].taxable_value is not its amount"),
         (one_line({"quantity": "-1", "unit_price": "-100.00"}), "line_items[0] has a negative price or discount"),
         (one_line({"amount": "100.001"}), "line_items[0].amount has more than two decimals"),
-        (one_line({"description": " "}), "line_items[0].description is missing"),
         (one_line(totals={"other_taxes": []}), "totals.other_taxes is not one tax named VAT"),
         (one_line(totals={"igst": "20.00"}), "totals has GST"),
         (one_line(totals={"total": "119.00"}), "the amounts do not add up to totals.total"),
