@@ -56,6 +56,7 @@ month-end: install ## billing announces INVOICES=10000 at once while workers are
 	@exec $(RUN)python -m tests.invoices.month_end $${INVOICES:-10000}
 
 bench: install ## how fast it is, side by side
+	@$(UV) sync --frozen --quiet --group bench
 	$(RUN)python -m tests.bench
 
 clean: ## remove the virtual environment and the local stack's data

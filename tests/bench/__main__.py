@@ -8,6 +8,7 @@ import time
 import uvloop
 
 from tests.bench.finalizing import in_place, quarantine
+from tests.bench.invoices import invoices
 from tests.bench.requesting import requests_per_second
 from tests.bench.signing import microseconds_per_url
 from tests.bench.table import Table
@@ -30,6 +31,7 @@ def main() -> None:
         table.rate("POST /upload, 16 connections", uvloop.run(requests_per_second(running.stack)))
     with media_run("quarantine", **_VARIABLES) as running:
         uvloop.run(quarantine(running.stack, table))
+    invoices(table)
     table.ratio("presigning a PUT", *microseconds_per_url())
     table.print(f"{time.monotonic() - began:.0f} s")
 
