@@ -31,6 +31,15 @@ class Events:
                 message = await self._subscription.next_msg(timeout=None)
                 self._heard.append(json.loads(message.data))
 
+    async def of_context(self, context_id):
+        """The first that is said of a media object of this context."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while True:
+                for event in self._heard:
+                    if event["context_id"] == context_id:
+                        return event
+                self._heard.append(json.loads((await self._subscription.next_msg(timeout=None)).data))
+
 
 class Notifications:
     """Every bucket notification from now on."""
