@@ -114,7 +114,8 @@ def _facts(document: Document, labels: Labels) -> tuple[Fact, ...]:
 
 
 def _period(data: InvoiceData) -> str:
-    first, last = (_said(day, data.language, "d MMM y") for day in (data.service_from, data.service_to))
+    form = "d MMM y" if data.language == "en-IN" else "d MMMM y"  # Hindi's short names are uncommon
+    first, last = (_said(day, data.language, form) for day in (data.service_from, data.service_to))
     return f"{first} \u2013 {last}".strip() if first or last else ""
 
 
