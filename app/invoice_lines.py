@@ -43,7 +43,12 @@ def columns_of(lines: tuple[Line, ...], labels: Labels) -> tuple[Column, ...]:
     names = [name for name in Line.__struct_fields__ if name != "running"]
     values = {name: [getattr(line, name) for line in lines] for name in names}
     return tuple(
-        Column(name=name, title=getattr(labels, name), is_figure=name not in _TEXTS, widest=_widest(values[name]))
+        Column(
+            name=name,
+            title=getattr(labels, name),
+            is_figure=name not in _TEXTS,
+            widest=() if name == "description" else _widest(values[name], is_figure=name not in _TEXTS),
+        )
         for name in names
         if any(values[name])
     )
@@ -53,6 +58,8 @@ def _discount(item: LineItem, currency: Currency) -> str:
     return currency.amount(item.discount) if item.discount and Decimal(item.discount) else ""
 
 
-def _widest(texts: Iterable[str]) -> str:
-    """The one with the most digits, as those are of one width and commas are narrow."""
-    return max(texts, key=lambda text: (sum(map(str.isdigit, text)), len(text)))
+def _widest(values: Iterable[str], *, is_figure: bool) -> tuple[str, ...]:
+    """Of figures the one with the most digits, as those are of one width and commas are narrow. Of words, each."""
+    if not is_figure:
+        return tuple(sorted(set(values)))
+    return (max(values, key=lambda value: (sum(map(str.isdigit, value)), len(value))),)

@@ -44,7 +44,7 @@ class Column(_Printed):
     name: str
     title: str
     is_figure: bool
-    widest: str
+    widest: tuple[str, ...]
 
 
 class Line(_Printed):
