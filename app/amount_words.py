@@ -31,11 +31,18 @@ def in_words(amount: str | Decimal, currency: str, language: Language) -> str:
     """`One lakh twenty thousand rupees and fifty paise only`; of other currencies `Ten euros and 50/100 only`."""
     phrases, value = _PHRASES[language], Decimal(amount)
     count, fraction = int(abs(value)), abs(value) % 1
-    said = f"{phrases.counted(count)} {_unit(phrases, count, currency, language)}"
+    said = f"{_count(count, currency, language)} {_unit(phrases, count, currency, language)}"
     if fraction:
         said = phrases.joined.format(said, _fraction(phrases, fraction, currency))
     said = phrases.whole.format(f"{phrases.minus} {said}" if value < 0 else said)
     return said[0].upper() + said[1:]
+
+
+def _count(count: int, currency: str, language: Language) -> str:
+    """Rupees in crore and lakh, what others count in English in millions."""
+    if language == "en-IN" and currency != "INR":
+        return str(num2words(count, lang="en")).replace(",", "")
+    return _PHRASES[language].counted(count)
 
 
 def _unit(phrases: _Phrases, count: int, currency: str, language: Language) -> str:
@@ -55,7 +62,7 @@ def _fraction(phrases: _Phrases, fraction: Decimal, currency: str) -> str:
 
 def _english(number: int) -> str:
     crores, rest = divmod(number, _CRORE)
-    said = num2words(rest, lang="en_IN").replace(",", "")
+    said = str(num2words(rest, lang="en_IN")).replace(",", "")
     if not crores:
         return said
     head = f"{_english(crores)} crore"

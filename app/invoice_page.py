@@ -78,17 +78,18 @@ def _present(facts: Iterable[tuple[str, str | None]]) -> tuple[Fact, ...]:
 
 def _party(label: str, party: Issuer | Subscriber, language: Language) -> Party:
     labels = LABELS[language]
-    is_issuer = isinstance(party, Issuer)
-    contact = (party.phone, party.email, party.website) if is_issuer else (party.phone, party.email)
+    pan, website = (party.pan, party.website) if isinstance(party, Issuer) else (None, None)
     return Party(
         label=label,
         name=party.name,
-        lines=(*_address(party, language), *(line for line in contact if line)),
-        facts=_present([
-            ("GSTIN", party.gstin),
-            (labels.pan, party.pan if is_issuer else None),
-            (labels.vat_id, party.vat_id),
-        ]),
+        lines=(*_address(party, language), *filter(None, (party.phone, party.email, website))),
+        facts=_present(
+            [
+                ("GSTIN", party.gstin),
+                (labels.pan, pan),
+                (labels.vat_id, party.vat_id),
+            ]
+        ),
     )
 
 
@@ -103,14 +104,16 @@ def _address(party: Issuer | Subscriber, language: Language) -> list[str]:
 def _facts(document: Document, labels: Labels) -> tuple[Fact, ...]:
     data = document.invoice_data
     supplied_to = state_name(data.supplied_to, data.language) if data.supplied_to else None
-    return _present([
-        (labels.number, document.invoice_number),
-        (labels.issue_date, _said(data.issue_date, data.language)),
-        (labels.due_date, _said(data.due_date, data.language)),
-        (labels.service_period, _period(data)),
-        (labels.account_number, data.subscriber.account_number),
-        (labels.place_of_supply, supplied_to),
-    ])
+    return _present(
+        [
+            (labels.number, document.invoice_number),
+            (labels.issue_date, _said(data.issue_date, data.language)),
+            (labels.due_date, _said(data.due_date, data.language)),
+            (labels.service_period, _period(data)),
+            (labels.account_number, data.subscriber.account_number),
+            (labels.place_of_supply, supplied_to),
+        ]
+    )
 
 
 def _period(data: InvoiceData) -> str:

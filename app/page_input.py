@@ -1,53 +1,49 @@
 """What a template prints: strings that are ready, in the order they are read in. Pure.
 
-pdf_templates/README.md describes each field for who writes a template of their own. An empty string, an empty list or null
-is a part that this invoice has not.
+pdf_templates/README.md describes each field for who writes a template of their own. An empty string, an empty list or
+null is a part that this invoice has not.
 """
 
 import msgspec
 
 
-class _Printed(msgspec.Struct, frozen=True, kw_only=True):
-    pass
-
-
-class Day(_Printed):
+class Day(msgspec.Struct, frozen=True, kw_only=True):
     year: int
     month: int
     day: int
 
 
-class Fact(_Printed):
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     value: str
 
 
-class Party(_Printed):
+class Party(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     name: str
     lines: tuple[str, ...]
     facts: tuple[Fact, ...]
 
 
-class Logo(_Printed):
+class Logo(msgspec.Struct, frozen=True, kw_only=True):
     svg: str
     alt: str
 
 
-class Headline(_Printed):
+class Headline(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     amount: str
     note: str
 
 
-class Column(_Printed):
+class Column(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     is_figure: bool
     widest: tuple[str, ...]
 
 
-class Line(_Printed):
+class Line(msgspec.Struct, frozen=True, kw_only=True):
     item: str
     description: str
     hsn_sac: str
@@ -61,50 +57,50 @@ class Line(_Printed):
     running: str
 
 
-class Total(_Printed):
+class Total(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     amount: str
     is_total: bool
 
 
-class TaxSummary(_Printed):
+class TaxSummary(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     total: tuple[str, ...]
 
 
-class Qr(_Printed):
+class Qr(msgspec.Struct, frozen=True, kw_only=True):
     svg: str
     alt: str
     caption: str
 
 
-class Payment(_Printed):
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     facts: tuple[Fact, ...]
     qr: Qr | None
 
 
-class Signature(_Printed):
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
     signed_for: str
     name: str
     role: str
 
 
-class Passage(_Printed):
+class Passage(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     lines: tuple[str, ...]
 
 
-class Phrases(_Printed):
+class Phrases(msgspec.Struct, frozen=True, kw_only=True):
     carried_forward: str
     brought_forward: str
     page_count: str
     attachment: str
 
 
-class Page(_Printed):
+class Page(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     region: str
     title: str

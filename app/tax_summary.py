@@ -1,7 +1,8 @@
 """Taxes by rate: what of the invoice is taxed at which rate, and how much tax that is. Pure.
 
-Each rate's tax is rounded, so their sum may miss the invoice's own by the last decimal of some lines; the rate with the most
-tax takes the difference. Where more is missing, or nothing is taxed, there is no summary: it would contradict the totals.
+Each rate's tax is rounded, so their sum may miss the invoice's own by the last decimal of some lines; the rate with
+the most tax takes the difference. Where more is missing, or nothing is taxed, there is no summary: it would contradict
+the totals.
 """
 
 from decimal import ROUND_HALF_UP, Decimal

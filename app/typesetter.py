@@ -22,7 +22,6 @@ _FONTS: Final = (
     "fontpkg_noto_sans_arabic",
     "noto_cjk_sans_otc",
 )
-_STANDARDS: Final = ["a-3b", "ua-1"]
 
 
 class Typeset(msgspec.Struct, frozen=True):
@@ -50,7 +49,7 @@ class Typesetter:
         page = msgspec.json.encode(page_of(document)).decode()
         inputs = {"page": page, "document": document.as_json.decode()}
         pdf, warnings = self._compiler.compile_with_warnings(
-            format="pdf", sys_inputs=inputs, pdf_standards=_STANDARDS
+            format="pdf", sys_inputs=inputs, pdf_standards=["a-3b", "ua-1"]
         )
         assert isinstance(pdf, bytes)
         return Typeset(pdf, self.template_version, tuple(map(str, warnings)))
