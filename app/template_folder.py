@@ -13,12 +13,28 @@ from typing import Final
 
 from app.errors import TemplateBroken
 from app.fonts import font_versions
-from app.invoice_page import PAGE_VERSION
 
 OWN_TEMPLATES: Final = Path(__file__).parent.parent / "pdf_templates"
 
-_TYPESETTING_VERSION: Final = 1  # of what is done with a page around Typst: raise it when the bytes change
-_LIBRARIES: Final = ("babel", "factur-x", "lxml", "num2words", "pikepdf", "segno", "typst")
+_LIBRARIES: Final = (
+    "babel",
+    "factur-x",
+    "fonttools",
+    "indic-numtowords",
+    "lxml",
+    "num2words",
+    "pikepdf",
+    "segno",
+    "typst",
+)
+# Nobody has to think of raising a number: whatever is changed here makes another version.
+_CODE: Final = tuple(
+    Path(__file__).parent / f"{module}.py"
+    for module in (
+        "amount_words",
+        "amounts",
+    )
+)
 _NOT_READ: Final = ("README.md", "samples")
 # Typst would download it. What is asked for by a computed name is not seen here: a template is trusted, data is not.
 _PACKAGE: Final = re.compile(r'\b(?:import|include)\b[^"\n]*"@')
