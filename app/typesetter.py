@@ -83,7 +83,6 @@ class Typesetter:
         except BaseException as panic:
             if type(panic).__name__ != "PanicException":  # of Rust, whose class can't be imported
                 raise
-            self._compiler = _compiler(self._folder)
             raise _TextRefused(f"Typst panicked: {panic}") from panic
         assert isinstance(pdf, bytes)
         return pdf, tuple(map(self._located, said))
