@@ -54,17 +54,20 @@ def plainly(text: str) -> str:
 
 
 def _shown(text: str) -> Iterator[str]:
-    """A mark is set in the font of the character that it stands on: one that is not in it can't be shown there."""
-    below = _font_of(" ")
+    """A mark is set in the font of the character that it stands on. One that is not in it can't be shown there."""
+    below: Path | None = None
     for character in text:
-        if character in _LINE_ENDS or _chooses_a_form(character):
+        if _chooses_a_form(character) or (_joins(character) and below and _has(below, character)):
             yield character
-        elif _joins(character):
-            yield character if _has(below, character) else SUBSTITUTE
         else:
-            font = _font_of(character)
-            below = font or _font_of(SUBSTITUTE)
-            yield character if font else SUBSTITUTE
+            able = character in _LINE_ENDS or (not _joins(character) and _font_of(character))
+            shown = character if able else SUBSTITUTE
+            below = _font_of(shown)
+            yield shown
+
+
+def _font_of(character: str) -> Path | None:
+    return next((font for font in _fonts() if _has(font, character)), None)
 
 
 @cache
@@ -82,12 +85,8 @@ def _chooses_a_form(character: str) -> bool:
     return any(ord(character) in selectors for selectors in _VARIATION_SELECTORS)
 
 
-def _font_of(character: str) -> Path | None:
-    return next((font for font in _fonts() if _has(font, character)), None)
-
-
-def _has(font: Path | None, character: str) -> bool:
-    return font is not None and ord(character) in _characters(font)
+def _has(font: Path, character: str) -> bool:
+    return ord(character) in _characters(font)
 
 
 @cache

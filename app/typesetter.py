@@ -35,6 +35,10 @@ class Typeset(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
+class _TextRefused(Exception):
+    """Typst can't set some text with the template's fonts, or stumbles over it."""
+
+
 class Typesetter:
     """A warm compiler of one folder's `invoice.typ`, whose files stay as they are while it is used."""
 
@@ -47,39 +51,45 @@ class Typesetter:
 
     def typeset(self, document: Document) -> Typeset:
         """The PDF of a document. Raises TemplateBroken with Typst's own message and position."""
-        page = msgspec.to_builtins(page_of(document))
-        warnings = unshown(document)
+        page, warnings = msgspec.to_builtins(page_of(document)), unshown(document)
         try:
             pdf, said = self._compile(document, in_each_text(printable, page))
-        except typst.TypstError as refusal:
-            if not any(sign in refusal.message for sign in _UNSHOWN):
-                raise self._broken(refusal) from refusal
-            warnings += (f"much text is not shown, as the template's fonts refuse it: {self._located(refusal)}",)
+        except _TextRefused as refusal:
+            warnings += (f"much text is not shown, as Typst refuses it in the template's fonts: {refusal}",)
             pdf, said = self._compile_plainly(document, page)
-        warnings += tuple(map(self._located, said))
+        warnings += said
         if calls_for_factur_x(document):
             pdf, missing = _with_factur_x(pdf, document)
             warnings += missing
         return Typeset(pdf, self.template_version, warnings)
 
-    def _compile_plainly(self, document: Document, page: Any) -> tuple[bytes, list[typst.TypstWarning]]:
+    def _compile_plainly(self, document: Document, page: Any) -> tuple[bytes, tuple[str, ...]]:
         try:
             return self._compile(document, in_each_text(plainly, page))
+        except _TextRefused as refusal:
+            raise TemplateBroken(str(refusal)) from refusal
+
+    def _compile(self, document: Document, page: Any) -> tuple[bytes, tuple[str, ...]]:
+        """And what Typst warns of. Raises TemplateBroken, or _TextRefused."""
+        try:
+            pdf, said = self._compiler.compile_with_warnings(
+                format="pdf",
+                sys_inputs={"page": msgspec.json.encode(page).decode(), "document": document.as_json.decode()},
+                pdf_standards=["a-3b", "ua-1"],
+                timestamp=int(datetime.combine(document.invoice_data.issue_date or _UNDATED, time(), UTC).timestamp()),
+            )
         except typst.TypstError as refusal:
-            raise self._broken(refusal) from refusal
-
-    def _compile(self, document: Document, page: Any) -> tuple[bytes, list[typst.TypstWarning]]:
-        pdf, warnings = self._compiler.compile_with_warnings(
-            format="pdf",
-            sys_inputs={"page": msgspec.json.encode(page).decode(), "document": document.as_json.decode()},
-            pdf_standards=["a-3b", "ua-1"],
-            timestamp=int(datetime.combine(document.invoice_data.issue_date or _UNDATED, time(), UTC).timestamp()),
-        )
+            raise self._understood(refusal) from refusal
+        except BaseException as panic:
+            if type(panic).__name__ != "PanicException":  # of Rust, whose class can't be imported
+                raise
+            raise _TextRefused(f"Typst panicked: {panic}") from panic
         assert isinstance(pdf, bytes)
-        return pdf, warnings
+        return pdf, tuple(map(self._located, said))
 
-    def _broken(self, refusal: typst.TypstError) -> TemplateBroken:
-        return TemplateBroken("; ".join([self._located(refusal), *refusal.hints]))
+    def _understood(self, refusal: typst.TypstError) -> Exception:
+        kind = _TextRefused if any(sign in refusal.message for sign in _UNSHOWN) else TemplateBroken
+        return kind("; ".join([self._located(refusal), *refusal.hints]))
 
     def _located(self, said: typst.TypstError | typst.TypstWarning) -> str:
         """`invoice.typ:12:3: unknown variable: total`."""

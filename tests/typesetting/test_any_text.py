@@ -55,6 +55,13 @@ def test_every_character_that_the_fonts_have_is_set(typesetter):
         assert not [warning for warning in made.warnings if "refuse" in warning]
 
 
+@pytest.mark.parametrize(
+    "text", ["e\u064b", "a\uff9e", "1\u20dd", "க\u093e", "中\u0301", "\u0301", "\u200d"], ids=ascii
+)
+def test_a_mark_that_fits_no_character_before_it_keeps_nothing_from_being_made(typesetter, text):
+    assert not [warning for warning in typesetter.typeset(filled_with(text)).warnings if "refuse" in warning]
+
+
 def test_a_character_that_no_font_shows_is_replaced_in_print_and_named(typesetter):
     made = typesetter.typeset(subscribed_by("Zo\u00eb \U0001f600"))
     assert made.warnings == ("no font shows U+1F600 GRINNING FACE in subscriber.name",)

@@ -21,7 +21,7 @@ DOCUMENTS = {
     "full": full(),
     "hindi": with_data(language="hi-IN", notes="कृपया समय पर भुगतान करें।"),
     "scripts": with_data(notes="தமிழ் العَرَبِيَّة 北京市 東京 서울 Ελλάδα Київ", terms="Łódź\n\nक्षत्रिय ☃\ufe0f"),
-    "unshown": subscribed_by("\U0001f600 e\u064b ก"),
+    "unshown": subscribed_by("\U0001f600 க\u093e ก e\u064b"),
     "long": with_data(line_items=[{"description": f"Item {n}", "amount": "1.00"} for n in range(1000)]),
     "undated": with_data(issue_date=None, due_date=None),
     "markup": filled_with("#read(`x`) \\ <a> & \"'"),

@@ -40,11 +40,13 @@ def test_every_script_that_the_fonts_are_said_to_cover_is_tried():
         ("\ue000", "\ufffd"),  # private use
         ("\uffff\U0010ffff\ufdd0", "\ufffd\ufffd\ufffd"),  # noncharacters
         ("\ufeffa\x00", "\ufffda\ufffd"),  # fonts have them, PDF/UA does not
-        ("e\u064b", "e\ufffd"),  # an Arabic mark on a Latin letter: no font has both
+        ("क\u0bbe", "क\ufffd"),  # a Tamil sign on a letter of Devanagari: no font has both
+        ("क\n\u093e", "क\n\ufffd"),  # a sign on nothing
+        ("क\u0bbe\u093e", "क\ufffd\u093e"),  # Noto Sans has the substitute and Devanagari
         ("\U0001f600\u0301", "\ufffd\u0301"),  # the mark stands on the substitute
         ("ก", "\ufffd"),  # Thai
     ],
-    ids=["emoji", "private", "nonchars", "refused", "mark", "substitute", "thai"],
+    ids=["emoji", "private", "nonchars", "refused", "mark", "line", "twice", "substitute", "thai"],
 )
 def test_what_can_not_be_shown_gives_way(text, shown):
     assert printable(text) == shown

@@ -7,7 +7,9 @@ import sys
 from hashlib import sha256
 
 import pytest
+from fontTools.ttLib import TTFont
 
+from app import fonts
 from app.template_folder import template_version
 from app.typesetter import Typesetter
 from tests.typesetting.documents import TEMPLATES, european, full, sample, with_data
@@ -67,3 +69,26 @@ def test_the_version_follows_what_typst_reads(tmp_path):
     added = template_version(folder)
     (folder / "part.typ").rename(folder / "other.typ")
     assert len({before, added, template_version(folder)}) == 3
+
+
+@pytest.mark.parametrize("family", ["Only Here", "Libertinus Serif"], ids=["system", "typst"])
+def test_fonts_of_the_machine_and_of_typst_are_not_seen(tmp_path, family):
+    """A home with a font in it, and the one that Typst brings for text."""
+    for folder in (tmp_path / ".fonts", tmp_path / ".local/share/fonts"):
+        folder.mkdir(parents=True)
+        _renamed_font("Only Here").save(folder / "only-here.ttf")
+    (tmp_path / "invoice.typ").write_text(f'#set document(title: "x")\n#set text(font: "{family}")\nx')
+    made = f"{MAKE}\nprint(typesetter.typeset(full()).warnings)"
+    command = [sys.executable, "-c", made, str(TEMPLATES.parent), str(tmp_path)]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=True)
+    assert f"unknown font family: {family.lower()}" in said.stdout
+
+
+def _renamed_font(family):
+    (path,) = (font for font in fonts._fonts() if "Tamil" in font.name)
+    font = TTFont(path)
+    for record in font["name"].names:
+        if record.nameID in {1, 4, 6, 16}:
+            record.string = family
+    return font

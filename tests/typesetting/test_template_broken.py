@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import TemplateBroken
 from app.typesetter import Typesetter
-from tests.typesetting.documents import sample, subscribed_by
+from tests.typesetting.documents import sample, subscribed_by, with_data
 from tests.typesetting.pdfs import text_of
 
 
@@ -78,5 +78,33 @@ def test_a_template_that_looks_for_no_other_font_prints_what_its_font_shows(temp
     )
     made = Typesetter(folder).typeset(subscribed_by("Li 李"))
     (warning,) = made.warnings
-    assert warning.startswith("much text is not shown, as the template's fonts refuse it: invoice.typ:3:1: PDF/A-3b")
+    assert warning.startswith(
+        "much text is not shown, as Typst refuses it in the template's fonts: invoice.typ:3:1: PDF/A-3b"
+    )
     assert "Li\ufffd" in text_of(made.pdf)
+
+
+# Typst 0.15.1 slices a string beyond its end when it looks for a font for this.
+PANIC = "\ufcf3\u1ce8\u200d"
+
+
+def test_a_panic_of_typst_is_a_broken_template_and_the_next_document_is_set(template):
+    folder = template(
+        f'#set document(title: "x")\n#set text(font: "Noto Sans")\n'
+        f'#if json(bytes(sys.inputs.document)).invoice_data.subscriber.name == "no" [{PANIC}]'
+    )
+    typesetter = Typesetter(folder)
+    with pytest.raises(TemplateBroken, match=r"^Typst panicked: "):
+        typesetter.typeset(subscribed_by("no"))
+    assert typesetter.typeset(subscribed_by("yes")).warnings == ()
+
+
+def test_text_that_typst_panics_at_is_printed_as_far_as_it_is_plain(template, monkeypatch):
+    monkeypatch.setattr("app.typesetter.printable", str)
+    folder = template(
+        '#set document(title: "x")\n#set text(font: "Noto Sans")\n'
+        '#json(bytes(sys.inputs.page)).texts.filter(text => text.starts-with("Li")).join()'
+    )
+    made = Typesetter(folder).typeset(with_data(notes=f"Li\n{PANIC}"))
+    assert "as Typst refuses it in the template's fonts: Typst panicked" in made.warnings[-1]
+    assert "Li\ufffd\ufffd\ufffd" in text_of(made.pdf)
