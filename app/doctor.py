@@ -12,12 +12,12 @@ import msgspec
 from app.config import ApiSettings, Bus, Identity, Invoicing
 from app.errors import BusUnavailable, DatabaseUnavailable, StorageUnavailable, TemplateBroken
 from app.event_streams import has_billing_stream, missing_streams
-from app.invoice import Document, InvoiceOrder
+from app.invoices.data import Document, InvoiceOrder
 from app.migrations import missing_migrations
 from app.object_store_admin import keeps_versions, missing_targets, refusal_of, wrong_lifecycles
 from app.store_self_test import Finding, public_address, self_test
 from app.store_self_test.finding import failed, passed
-from app.typesetter import Typesetter
+from app.typesetting.typesetter import Typesetter
 
 _SAMPLE: Final = Path(__file__).parent.parent / "pdf_templates" / "samples" / "one-line.json"
 _WRONG_CREDENTIALS: Final = ("InvalidAccessKeyId", "SignatureDoesNotMatch")

@@ -5,14 +5,14 @@ from typing import Final
 
 import structlog
 
-from app.billing import parse_invoice_generated
 from app.config import Invoicing
 from app.database import Database
 from app.errors import NeverWorks, Refusal, TryLater, Unavailable
 from app.flow.render_invoice import complete_invoice, render_invoice, take_unrendered_invoices
 from app.in_hand import InHand
+from app.invoices.billing import parse_invoice_generated
 from app.object_store import ObjectStore
-from app.typesetter_pool import TypesetterPool
+from app.typesetting.pool import TypesetterPool
 
 _REDELIVER_SECONDS: Final = 5.0
 

@@ -38,7 +38,7 @@ from app.object_store import ObjectStore
 from app.rendering import Rendering
 from app.restoring import Restoring
 from app.scanner import Scanner, scanner_of
-from app.typesetter_pool import TypesetterPool, typesetting
+from app.typesetting.pool import TypesetterPool, typesetting
 
 _LANES = 16
 _SWEEP_LANES = 8

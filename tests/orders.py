@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from app.api.strict_json import decoded
-from app.billing import parse_invoice_generated
 from app.errors import InvalidRequest, InvoiceMismatch, NeverWorks
-from app.invoice import InvoiceData, InvoiceOrder
-from app.invoice_arithmetic import check_arithmetic
+from app.invoices.arithmetic import check_arithmetic
+from app.invoices.billing import parse_invoice_generated
+from app.invoices.data import InvoiceData, InvoiceOrder
 
 ABSENT = object()
 

@@ -16,7 +16,6 @@ from app.access import Action, Principal, check
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, as_problem, documented
 from app.api.strict_json import json_only
-from app.billing import MAX_BYTES as MAX_ORDER_BYTES
 from app.errors import (
     InvalidRequest,
     InvoiceMismatch,
@@ -33,7 +32,8 @@ from app.errors import (
 )
 from app.field_problems import ILLEGIBLE, in_plain_words
 from app.flow.render_invoice import Rendered, render_invoice
-from app.invoice import InvoiceOrder
+from app.invoices.billing import MAX_BYTES as MAX_ORDER_BYTES
+from app.invoices.data import InvoiceOrder
 from app.telemetry import traceparent
 
 MAX_BATCH: Final = 500

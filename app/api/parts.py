@@ -15,7 +15,7 @@ from app.object_store import ObjectStore
 from app.presign import Signer
 from app.scanner import Scanner, scanner_of
 from app.signing import signer_of
-from app.typesetter_pool import TypesetterPool, typesetting
+from app.typesetting.pool import TypesetterPool, typesetting
 
 
 class Parts(msgspec.Struct, frozen=True):

@@ -15,7 +15,6 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE, HTTP_500_INTERNAL_SERVER_ERROR
 
 from app.api.rate_headers import rate_headers
-from app.billing import MAX_BYTES as MAX_ORDER_BYTES
 from app.errors import (
     BodyTooLarge,
     BusUnavailable,
@@ -54,6 +53,7 @@ from app.errors import (
     UploadRateExceeded,
     UploadTooLarge,
 )
+from app.invoices.billing import MAX_BYTES as MAX_ORDER_BYTES
 from app.telemetry import REQUESTS_REFUSED
 
 MAX_BODY_BYTES: Final = 65_536

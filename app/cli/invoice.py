@@ -21,13 +21,13 @@ from app.errors import InvoiceMismatch, Refusal, TemplateBroken, Unavailable
 from app.field_problems import ILLEGIBLE, in_plain_words
 from app.flow.render_invoice import complete_invoice
 from app.flow.restore_invoice import Restored, find_invoice, list_invoices, restore_invoice
-from app.invoice import Document, InvoiceOrder, Issuer
-from app.invoice_arithmetic import check_arithmetic
+from app.invoices.arithmetic import check_arithmetic
+from app.invoices.data import Document, InvoiceOrder, Issuer
 from app.local.attached import attached_environment
 from app.local.settings import SAMPLE_ISSUER
 from app.telemetry import configure_logs
-from app.typesetter import Typesetter
-from app.typesetter_pool import typesetting
+from app.typesetting.pool import typesetting
+from app.typesetting.typesetter import Typesetter
 
 _EMBEDDED: Final = "invoice.json"
 _FOUND: Final = 1

@@ -24,8 +24,8 @@ from app.config.structs import (
 from app.config.variables import VARIABLES
 from app.errors import InvoiceMismatch, Misconfigured
 from app.field_problems import ILLEGIBLE, in_plain_words
-from app.invoice import Issuer
-from app.invoice_arithmetic import check_issuer
+from app.invoices.arithmetic import check_issuer
+from app.invoices.data import Issuer
 
 _VARIABLES: Final = {variable.name: variable for variable in VARIABLES}
 # What NATS takes as a name, and as a subject without a wildcard (https://docs.nats.io/nats-concepts/subjects).

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.invoice import Issuer
+from app.invoices.data import Issuer
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -16,13 +16,13 @@ from app import events, telemetry
 from app.access import Actor
 from app.database import Database, Row, media_object, queries
 from app.errors import InvoiceNumberTaken, MediaClosed, NothingToSupersede
-from app.invoice import Document, InvoiceOrder, Issuer
-from app.invoice_arithmetic import check_arithmetic
+from app.invoices.arithmetic import check_arithmetic
+from app.invoices.data import Document, InvoiceOrder, Issuer
 from app.media import ContextType, MediaObject, ObjectAddress, Status
 from app.object_store import ObjectStore
 from app.stored_objects import StoredPdf
-from app.typesetter import Typeset
-from app.typesetter_pool import TypesetterPool
+from app.typesetting.pool import TypesetterPool
+from app.typesetting.typesetter import Typeset
 
 _sql = queries("render_invoice")
 

@@ -15,11 +15,11 @@ import msgspec
 import structlog
 
 from app.database import Database, Row, queries
-from app.invoice import Document
+from app.invoices.data import Document
 from app.media import ObjectAddress, Status
 from app.object_store import ObjectStore
 from app.stored_objects import StoredHead
-from app.typesetter_pool import TypesetterPool
+from app.typesetting.pool import TypesetterPool
 
 _sql = queries("restore_invoice")
 

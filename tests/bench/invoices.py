@@ -14,9 +14,9 @@ from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import Paragraph, SimpleDocTemplate, TableStyle
 from reportlab.platypus import Table as ReportTable
 
-from app.invoice import Document, InvoiceOrder, Issuer
-from app.invoice_page import page_of
-from app.typesetter import Typesetter
+from app.invoices.data import Document, InvoiceOrder, Issuer
+from app.invoices.page import page_of
+from app.typesetting.typesetter import Typesetter
 from tests.bench.table import Table
 from tests.invoices.month_end import month_end
 from tests.invoices.orders import SAMPLES

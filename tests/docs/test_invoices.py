@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec import inspect
 
-from app.billing import parse_invoice_generated
 from app.errors import NeverWorks
-from app.invoice import InvoiceOrder
-from app.invoice_arithmetic import check_arithmetic
+from app.invoices.arithmetic import check_arithmetic
+from app.invoices.billing import parse_invoice_generated
+from app.invoices.data import InvoiceOrder
 from tests.orders import changed, mismatch
 
 PAGE = (Path(__file__).parents[2] / "docs" / "invoices.md").read_text()

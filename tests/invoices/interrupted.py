@@ -5,11 +5,11 @@ import contextlib
 import msgspec
 
 from app import database, object_store
-from app.billing import parse_invoice_generated
 from app.config import worker_settings
 from app.database import queries
 from app.flow.render_invoice import complete_invoice, render_invoice, take_unrendered_invoices
-from app.typesetter_pool import typesetting
+from app.invoices.billing import parse_invoice_generated
+from app.typesetting.pool import typesetting
 from tests.invoices.orders import generated
 
 MOMENTS = ["after the typesetting", "after the claim", "after the PUT", "after the commit"]

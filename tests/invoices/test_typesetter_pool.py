@@ -11,10 +11,10 @@ import msgspec
 import psutil
 import pytest
 
-from app import typesetter_pool
 from app.errors import TypesetterUnavailable
-from app.invoice import Document, InvoiceOrder, Issuer
-from app.typesetter_pool import typesetting
+from app.invoices.data import Document, InvoiceOrder, Issuer
+from app.typesetting import pool as typesetter_pool
+from app.typesetting.pool import typesetting
 from tests.invoices.orders import SAMPLES, minimal
 
 
@@ -121,8 +121,8 @@ def test_no_process_outlives_the_one_that_started_it(document, tmp_path):
 _PROGRAM = """
 import asyncio, sys, time
 import msgspec, psutil
-from app.invoice import Document
-from app.typesetter_pool import typesetting
+from app.invoices.data import Document
+from app.typesetting.pool import typesetting
 
 async def main():
     async with typesetting(None) as pool:

@@ -1,6 +1,6 @@
 import pytest
 
-from app.typesetter import Typesetter
+from app.typesetting.typesetter import Typesetter
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from app.invoice import Document
+from app.invoices.data import Document
 
 TEMPLATES = Path(__file__).parents[2] / "pdf_templates"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pypdfium2
 
-from app.invoice import Document, InvoiceOrder, Issuer
-from app.typesetter import Typesetter
+from app.invoices.data import Document, InvoiceOrder, Issuer
+from app.typesetting.typesetter import Typesetter
 
 SAMPLES = Path(__file__).parents[2] / "pdf_templates" / "samples"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.json") if path.stem != "issuer")

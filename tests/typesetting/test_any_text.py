@@ -6,8 +6,8 @@ from functools import cache
 
 import pytest
 
-from app import fonts
 from app.field_forms import Line
+from app.typesetting import fonts
 from tests.typesetting.documents import filled_with, subscribed_by, with_data
 from tests.typesetting.pdfs import text_of
 

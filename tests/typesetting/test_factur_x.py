@@ -9,8 +9,8 @@ import pikepdf
 import pytest
 from lxml import etree
 
-from app.factur_x import EU, calls_for_factur_x
-from app.invoice import Document
+from app.invoices.data import Document
+from app.invoices.factur_x import EU, calls_for_factur_x
 from tests.typesetting.documents import EUROPEAN, european, filled_with, full
 from tests.typesetting.schematron import broken_rules
 from tests.typesetting.test_any_text import KINDS

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app import fonts
-from app.fonts import SCRIPTS, SUBSTITUTE, font_folders, plainly, printable
+from app.typesetting import fonts
+from app.typesetting.fonts import SCRIPTS, SUBSTITUTE, font_folders, plainly, printable
 
 WRITTEN = {
     "Latin": "Straße, Đặng Thị Ánh, Łódź, ﬁ, ₹ 1,180.00 €",

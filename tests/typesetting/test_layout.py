@@ -11,8 +11,8 @@ import pytest
 import zxingcpp
 from msgspec.structs import replace
 
-from app.invoice import InvoiceData, Issuer, LineItem, OtherTax, Subscriber, Totals
-from app.invoice_page import page_of
+from app.invoices.data import InvoiceData, Issuer, LineItem, OtherTax, Subscriber, Totals
+from app.invoices.page import page_of
 from tests.typesetting.sample_invoices import NAMES, document, opened, picture, sample, texts, typesetter
 
 SIDE, TOP, BOTTOM = 51, 28, 14  # points of paper that stay empty

@@ -6,7 +6,7 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageChops
 
-from app.typesetter import Typesetter
+from app.typesetting.typesetter import Typesetter
 from tests.typesetting.pictures import FOLDER, TOLERATED, difference, pages_of, path_of
 from tests.typesetting.sample_invoices import NAMES, SAMPLES, document, picture, sample
 

@@ -9,9 +9,9 @@ from hashlib import sha256
 import pytest
 from fontTools.ttLib import TTFont
 
-from app import fonts
-from app.template_folder import template_version
-from app.typesetter import Typesetter
+from app.typesetting import fonts
+from app.typesetting.template_folder import template_version
+from app.typesetting.typesetter import Typesetter
 from tests.typesetting.documents import TEMPLATES, european, full, sample, with_data
 
 MAKE = """
@@ -19,7 +19,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from app.typesetter import Typesetter
+from app.typesetting.typesetter import Typesetter
 from tests.typesetting.documents import european, full
 typesetter = Typesetter(Path(sys.argv[2]))
 print(typesetter.template_version, *(sha256(typesetter.typeset(made()).pdf).hexdigest() for made in (full, european)))

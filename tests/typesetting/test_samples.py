@@ -6,7 +6,7 @@ from decimal import Decimal
 import pypdfium2
 import pytest
 
-from app.typesetter import Typesetter
+from app.typesetting.typesetter import Typesetter
 from tests.typesetting.sample_invoices import ISSUER, NAMES, SAMPLES, document, order, texts
 
 PAISA = Decimal("0.01")

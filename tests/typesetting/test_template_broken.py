@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from app.errors import TemplateBroken
-from app.typesetter import Typesetter
+from app.typesetting.typesetter import Typesetter
 from tests.typesetting.documents import sample, subscribed_by, with_data
 from tests.typesetting.pdfs import text_of
 
@@ -100,7 +100,7 @@ def test_a_panic_of_typst_is_a_broken_template_and_the_next_document_is_set(temp
 
 
 def test_text_that_typst_panics_at_is_printed_as_far_as_it_is_plain(template, monkeypatch):
-    monkeypatch.setattr("app.typesetter.printable", str)
+    monkeypatch.setattr("app.typesetting.typesetter.printable", str)
     folder = template(
         '#set document(title: "x")\n#set text(font: "Noto Sans")\n'
         '#json(bytes(sys.inputs.page)).texts.filter(text => text.starts-with("Li")).join()'

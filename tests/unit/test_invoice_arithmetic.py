@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from app.errors import InvoiceMismatch
-from app.invoice import Issuer
-from app.invoice_arithmetic import check_issuer
+from app.invoices.arithmetic import check_issuer
+from app.invoices.data import Issuer
 from tests.orders import ABSENT, FULL, MINIMAL, mismatch, shortly
 
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from app import billing
 from app.api.strict_json import decoded
-from app.billing import MAX_BYTES, parse_invoice_generated
 from app.errors import InvalidRequest, NeverWorks
-from app.invoice import MAX_LINES, InvoiceOrder
+from app.invoices import billing
+from app.invoices.billing import MAX_BYTES, parse_invoice_generated
+from app.invoices.data import MAX_LINES, InvoiceOrder
 from tests.orders import FULL, GENERATED, REFUSED, both_doors, changed, from_the_bus, over_http
 
 LINES = "invoice_data.line_items"

@@ -14,11 +14,11 @@ from babel.numbers import format_decimal
 from msgspec.structs import fields, replace
 
 from app import page_input
-from app.amount_words import in_words
-from app.amounts import MINUS, figure, percentage
-from app.invoice import Bank, Document, InvoiceData, Issuer, LineItem, OtherTax, Subscriber, Totals
-from app.invoice_labels import LABELS
-from app.invoice_page import page_of
+from app.invoices.amount_words import in_words
+from app.invoices.amounts import MINUS, figure, percentage
+from app.invoices.data import Bank, Document, InvoiceData, Issuer, LineItem, OtherTax, Subscriber, Totals
+from app.invoices.labels import LABELS
+from app.invoices.page import page_of
 
 ISSUER = Issuer(
     name="Sample Networks",

@@ -6,7 +6,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from app.invoice import InvoiceOrder
+from app.invoices.data import InvoiceOrder
 from tests.orders import FULL, REFUSED, both_doors, changed, places
 
 TEXTS = [

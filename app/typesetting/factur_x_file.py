@@ -14,7 +14,7 @@ from facturx.generate_xml import generate_cii_xml
 from lxml import etree
 from pikepdf import AttachedFileSpec, Name, ObjectStreamMode, Pdf, StreamDecodeLevel
 
-from app.factur_x import Incomplete, Terms
+from app.invoices.factur_x import Incomplete, Terms
 
 PROFILE: Final = "en16931"
 

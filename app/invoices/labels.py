@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from app.invoice import Language, Standing
+from app.invoices.data import Language, Standing
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from msgspec import inspect
 
 from app.errors import NeverWorks
 from app.field_problems import ILLEGIBLE, in_plain_words
-from app.invoice import InvoiceOrder
+from app.invoices.data import InvoiceOrder
 
 EVENT_TYPE: Final = "InvoiceGenerated"
 MAX_BYTES: Final = 4 * 1024 * 1024  # of a message or a body: some thousand times an invoice

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from babel.numbers import get_currency_precision, get_currency_symbol
 
-from app.invoice import Language
+from app.invoices.data import Language
 
 MINUS: Final = "\u2212"  # as wide as a digit, unlike the hyphen
 _SPACE: Final = "\u00a0"  # a line never ends between the sign and the figure

@@ -13,7 +13,7 @@ from babel.numbers import get_currency_name, get_currency_precision
 from indic_numtowords import num2words as indic_words
 from num2words import num2words
 
-from app.invoice import Language
+from app.invoices.data import Language
 
 _CRORE: Final = 10_000_000
 

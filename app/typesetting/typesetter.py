@@ -13,12 +13,12 @@ import msgspec
 import typst
 
 from app.errors import TemplateBroken
-from app.factur_x import Incomplete, calls_for_factur_x, terms_of
-from app.fonts import font_folders, plainly, printable
-from app.invoice import Document
-from app.invoice_page import page_of
-from app.printed_text import in_each_text, unshown
-from app.template_folder import OWN_TEMPLATES, refuse_packages, template_version
+from app.invoices.data import Document
+from app.invoices.factur_x import Incomplete, calls_for_factur_x, terms_of
+from app.invoices.page import page_of
+from app.typesetting.fonts import font_folders, plainly, printable
+from app.typesetting.printed_text import in_each_text, unshown
+from app.typesetting.template_folder import OWN_TEMPLATES, refuse_packages, template_version
 
 _NO_FOLDER: Final = "/nonexistent"
 _UNDATED: Final = date(1970, 1, 1)  # what PDF/A has to have a date for
@@ -105,7 +105,7 @@ class Typesetter:
 
 def _with_factur_x(pdf: bytes, document: Document) -> tuple[bytes, tuple[str, ...]]:
     """And why not, if it has none."""
-    from app.factur_x_file import with_factur_x  # noqa: PLC0415 - takes most of a second, and few issuers need it
+    from app.typesetting.factur_x_file import with_factur_x  # noqa: PLC0415 - takes most of a second, and few issuers need it
 
     try:
         return with_factur_x(pdf, terms_of(document)), ()

@@ -10,15 +10,15 @@ from decimal import Decimal
 from babel import Locale
 from babel.dates import format_date
 
-from app.amount_words import in_words
-from app.amounts import Currency, currency_of
-from app.gst_states import state_name
-from app.invoice import Document, InvoiceData, Issuer, Language, Subscriber
-from app.invoice_labels import LABELS, Labels
-from app.invoice_lines import columns_of, lines_of
-from app.invoice_payment import balance_of, headline_of, payment_of
-from app.page_input import Day, Fact, Logo, Page, Party, Passage, Phrases, Signature, Total
-from app.tax_summary import tax_summary_of
+from app.invoices.amount_words import in_words
+from app.invoices.amounts import Currency, currency_of
+from app.invoices.data import Document, InvoiceData, Issuer, Language, Subscriber
+from app.invoices.gst_states import state_name
+from app.invoices.labels import LABELS, Labels
+from app.invoices.lines import columns_of, lines_of
+from app.invoices.page_input import Day, Fact, Logo, Page, Party, Passage, Phrases, Signature, Total
+from app.invoices.payment import balance_of, headline_of, payment_of
+from app.invoices.tax_summary import tax_summary_of
 
 
 def page_of(document: Document) -> Page:

@@ -6,8 +6,8 @@ from unicodedata import name
 
 import msgspec
 
-from app.fonts import printable
-from app.invoice import Document
+from app.invoices.data import Document
+from app.typesetting.fonts import printable
 
 _NAMED: Final = 20  # characters; of more there is only the number
 

@@ -8,10 +8,10 @@ the totals.
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from app.amounts import Currency, percentage
-from app.invoice import InvoiceData, LineItem, Totals
-from app.invoice_labels import LABELS, Labels
-from app.page_input import TaxSummary
+from app.invoices.amounts import Currency, percentage
+from app.invoices.data import InvoiceData, LineItem, Totals
+from app.invoices.labels import LABELS, Labels
+from app.invoices.page_input import TaxSummary
 
 _NONE: Final = Decimal(0)
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from app.errors import TemplateBroken
-from app.fonts import font_versions
+from app.typesetting.fonts import font_versions
 
-OWN_TEMPLATES: Final = Path(__file__).parent.parent / "pdf_templates"
+_APP: Final = Path(__file__).parents[1]
+OWN_TEMPLATES: Final = _APP.parent / "pdf_templates"
 
 _LIBRARIES: Final = (
     "babel",
@@ -27,14 +28,8 @@ _LIBRARIES: Final = (
     "segno",
     "typst",
 )
-# Nobody has to think of raising a number: whatever is changed here makes another version.
-_CODE: Final = tuple(
-    Path(__file__).parent / f"{module}.py"
-    for module in (
-        "amount_words",
-        "amounts",
-    )
-)
+# The code that takes part: nobody has to remember to raise a number.
+_CODE: Final = (_APP / "invoices", _APP / "typesetting")
 _NOT_READ: Final = ("README.md", "samples")
 # Typst would download it. What is asked for by a computed name is not seen here: a template is trusted, data is not.
 _PACKAGE: Final = re.compile(r'\b(?:import|include)\b[^"\n]*"@')
@@ -42,11 +37,11 @@ _PACKAGE: Final = re.compile(r'\b(?:import|include)\b[^"\n]*"@')
 
 def template_version(folder: Path) -> str:
     """The same for the same files under another path or on another machine: sixteen hex digits."""
-    digest = sha256(f"{_TYPESETTING_VERSION} {PAGE_VERSION}".encode())
+    digest = sha256()
     for package in [*font_versions(), *(f"{library}=={version(library)}" for library in _LIBRARIES)]:
         digest.update(f"\0{package}".encode())
-    for file in _files(folder):
-        digest.update(b"\0%b\0%b" % (file.relative_to(folder).as_posix().encode(), sha256(file.read_bytes()).digest()))
+    for part, file in [(folder, file) for file in _files(folder)] + [(_APP, file) for file in _code()]:
+        digest.update(b"\0%b\0%b" % (file.relative_to(part).as_posix().encode(), sha256(file.read_bytes()).digest()))
     return digest.hexdigest()[:16]
 
 
@@ -66,3 +61,8 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.relative_to(folder).parts[0] not in _NOT_READ:
             yield path
+
+
+def _code() -> Iterator[Path]:
+    for folder in _CODE:
+        yield from sorted(folder.glob("*.py"))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.invoice import Language
+from app.invoices.data import Language
 
 _NAMES: Final = {
     "01": ("Jammu and Kashmir", "जम्मू और कश्मीर"),

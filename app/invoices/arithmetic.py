@@ -13,7 +13,7 @@ from babel.numbers import get_currency_precision
 from stdnum import luhn
 
 from app.errors import InvoiceMismatch
-from app.invoice import InvoiceData, Issuer, LineItem, Subscriber
+from app.invoices.data import InvoiceData, Issuer, LineItem, Subscriber
 
 # The longest exact value, the sum of taxable x rate x discounted subtotal over all lines, has under 50 digits.
 _EXACT: Final = Context(prec=64, traps=[DivisionByZero, Inexact, InvalidOperation, Overflow])

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
-from app.amounts import Currency, decimals_of, figure, percentage
-from app.invoice import InvoiceData, LineItem
-from app.invoice_labels import Labels
-from app.page_input import Column, Line
+from app.invoices.amounts import Currency, decimals_of, figure, percentage
+from app.invoices.data import InvoiceData, LineItem
+from app.invoices.labels import Labels
+from app.invoices.page_input import Column, Line
 
 _TEXTS: Final = {"description", "hsn_sac", "unit"}
 

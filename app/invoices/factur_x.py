@@ -10,7 +10,7 @@ Nothing is made up: where amounts do not add up, or something is missing, there 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from app.invoice import Document, InvoiceData, Issuer, LineItem, Subscriber, Totals
+from app.invoices.data import Document, InvoiceData, Issuer, LineItem, Subscriber, Totals
 
 # fmt: off
 EU: Final = frozenset({

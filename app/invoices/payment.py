@@ -4,11 +4,11 @@ from decimal import Decimal
 
 from babel.dates import format_date
 
-from app.amounts import Currency
-from app.invoice import Bank, Document, InvoiceData, Totals
-from app.invoice_labels import LABELS, Labels
-from app.page_input import Fact, Headline, Payment, Qr
-from app.payment_qr import qr_svg, upi_url
+from app.invoices.amounts import Currency
+from app.invoices.data import Bank, Document, InvoiceData, Totals
+from app.invoices.labels import LABELS, Labels
+from app.invoices.page_input import Fact, Headline, Payment, Qr
+from app.invoices.payment_qr import qr_svg, upi_url
 
 
 def balance_of(totals: Totals) -> Decimal:

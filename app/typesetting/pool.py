@@ -23,8 +23,8 @@ import structlog
 from pebble import ProcessExpired, ProcessPool
 
 from app.errors import TemplateBroken, TypesetterUnavailable
-from app.invoice import Document
-from app.typesetter import Typeset, Typesetter
+from app.invoices.data import Document
+from app.typesetting.typesetter import Typeset, Typesetter
 
 _MEMORY_BYTES: Final = 2 * 1024**3  # of addresses: a warm compiler with all fonts takes a quarter of it
 _SECONDS: Final = 20.0  # a thousand lines take less than one
