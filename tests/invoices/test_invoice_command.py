@@ -122,7 +122,7 @@ async def test_a_replay_puts_back_nothing_else(media, make, rows, administrator,
     made = (await make(order())).json()
     lost = await rows.fetchrow("SELECT bucket_name, storage_path FROM media.media_objects WHERE id = $1", made["id"])
     await _lose(administrator, ObjectAddress(*lost))
-    (tmp_path / "invoice.typ").write_text('#set document(title: "x", date: none)\n= Another')
+    (tmp_path / "invoice.typ").write_text('#set document(title: "x")\n= Another')
     code, said, _ = await media("replay", *NOVEMBER, settings={**environment, "INVOICE_TEMPLATE_DIR": str(tmp_path)})
     assert code == 1
     assert json.loads(said.splitlines()[0])["outcome"] == "differs"

@@ -110,8 +110,8 @@ def test_a_correction_names_what_it_corrects(typesetter):
 def test_the_file_keeps_what_typst_said_and_says_more(typesetter):
     made = typesetter.typeset(european())
     with pikepdf.open(BytesIO(made.pdf)) as pdf, pdf.open_metadata() as metadata:
-        assert sorted(pdf.attachments) == ["document.json", "factur-x.xml"]
-        assert pdf.attachments["document.json"].get_file().read_bytes() == european().as_json
+        assert sorted(pdf.attachments) == ["factur-x.xml", "invoice.json"]
+        assert pdf.attachments["invoice.json"].get_file().read_bytes() == european().as_json
         assert [str(file.AFRelationship) for file in pdf.Root.AF] == ["/Source", "/Alternative"]
         urn = "{urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#}"
         assert metadata[f"{urn}ConformanceLevel"] == "EN 16931"

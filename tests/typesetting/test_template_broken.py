@@ -74,7 +74,7 @@ def test_warnings_of_typst_are_passed_on(template):
 def test_a_template_that_looks_for_no_other_font_prints_what_its_font_shows(template):
     folder = template(
         '#set document(title: "x")\n#set text(font: "Noto Sans", fallback: false)\n'
-        "#json(bytes(sys.inputs.page)).texts.join()"
+        "#json(bytes(sys.inputs.page)).recipient.name"
     )
     made = Typesetter(folder).typeset(subscribed_by("Li 李"))
     (warning,) = made.warnings
@@ -103,7 +103,7 @@ def test_text_that_typst_panics_at_is_printed_as_far_as_it_is_plain(template, mo
     monkeypatch.setattr("app.typesetting.typesetter.printable", str)
     folder = template(
         '#set document(title: "x")\n#set text(font: "Noto Sans")\n'
-        '#json(bytes(sys.inputs.page)).texts.filter(text => text.starts-with("Li")).join()'
+        '#json(bytes(sys.inputs.page)).notes.lines.join()'
     )
     made = Typesetter(folder).typeset(with_data(notes=f"Li\n{PANIC}"))
     assert "as Typst refuses it in the template's fonts: Typst panicked" in made.warnings[-1]

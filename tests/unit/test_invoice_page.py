@@ -13,7 +13,7 @@ import pytest
 from babel.numbers import format_decimal
 from msgspec.structs import fields, replace
 
-from app import page_input
+from app.invoices import page_input
 from app.invoices.amount_words import in_words
 from app.invoices.amounts import MINUS, figure, percentage
 from app.invoices.data import Bank, Document, InvoiceData, Issuer, LineItem, OtherTax, Subscriber, Totals
