@@ -102,8 +102,7 @@ def test_a_panic_of_typst_is_a_broken_template_and_the_next_document_is_set(temp
 def test_text_that_typst_panics_at_is_printed_as_far_as_it_is_plain(template, monkeypatch):
     monkeypatch.setattr("app.typesetting.typesetter.printable", str)
     folder = template(
-        '#set document(title: "x")\n#set text(font: "Noto Sans")\n'
-        '#json(bytes(sys.inputs.page)).notes.lines.join()'
+        '#set document(title: "x")\n#set text(font: "Noto Sans")\n#json(bytes(sys.inputs.page)).notes.lines.join()'
     )
     made = Typesetter(folder).typeset(with_data(notes=f"Li\n{PANIC}"))
     assert "as Typst refuses it in the template's fonts: Typst panicked" in made.warnings[-1]
