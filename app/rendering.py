@@ -12,6 +12,7 @@ from app.flow.render_invoice import complete_invoice, render_invoice, take_unren
 from app.in_hand import InHand
 from app.invoices.billing import parse_invoice_generated
 from app.object_store import ObjectStore
+from app.telemetry import traceparent
 from app.typesetting.pool import TypesetterPool
 
 _REDELIVER_SECONDS: Final = 5.0
@@ -49,7 +50,7 @@ class Rendering:
                     order,
                     issuer=self._invoicing.issuer,
                     by=None,
-                    traceparent=None,
+                    traceparent=traceparent(None),
                     bucket=self._bucket,
                     database=self._database,
                     object_store=self._object_store,

@@ -296,4 +296,28 @@ MUTANTS = (
         "    name = original",
         "tests/attacks/test_header_injection.py::TestWantsToChooseTheDownloadsHeaders::test_by_a_file_name",
     ),
+    Mutant(
+        "app/object_store.py",
+        '"if-none-match": "*",',
+        "",
+        "tests/invoices/test_render_deaths.py::test_bytes_of_a_forgotten_time_are_not_taken_for_another_order",
+    ),
+    Mutant(
+        "app/flow/render_invoice.py",
+        'if stored.order_sha256 != claim["order_sha256"]:',
+        "if False:",
+        "tests/invoices/test_render_deaths.py::test_bytes_of_a_forgotten_time_are_not_taken_for_another_order",
+    ),
+    Mutant(
+        "app/flow/render_invoice.py",
+        'if versions and order.supersedes != versions[-1]["media_id"]:',
+        "if False:",
+        "tests/invoices/test_render_invoice.py::test_other_data_under_the_same_number_is_refused",
+    ),
+    Mutant(
+        "app/api/invoices.py",
+        "    check(connection.user, Action.UPLOAD_INVOICE)",
+        "    return",
+        "tests/invoices/test_render_invoice.py::test_only_services_with_the_scope_make_invoices",
+    ),
 )

@@ -30,11 +30,13 @@ ELSEWHERE = [
 ]
 
 
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is missing: make system-packages")
 @pytest.mark.parametrize("place", ELSEWHERE, ids=["east", "west"])
-def test_another_process_elsewhere_makes_the_same_bytes(typesetter, tmp_path, place):
+def test_another_process_elsewhere_at_another_time_makes_the_same_bytes(typesetter, tmp_path, place):
     copy = shutil.copytree(TEMPLATES, tmp_path / "a copy")
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LANG": place["LC_ALL"]} | place
-    command = [sys.executable, "-W", "error", "-c", MAKE, str(TEMPLATES.parent), str(copy)]
+    clock = ["faketime", "-f", "@2031-02-03 04:05:06"]
+    command = [*clock, sys.executable, "-W", "error", "-c", MAKE, str(TEMPLATES.parent), str(copy)]
     said = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=True
     )
