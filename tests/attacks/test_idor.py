@@ -17,6 +17,7 @@ import pytest
 from app.access import Action, Standing, Verdict, verdict
 from tests.attacks.conftest import ROOM, SOCKET_MODE
 from tests.attacks.serving import api_process, database_of_one_s_own
+from tests.invoices.orders import minimal
 from tests.story import ask, complete, make_ready, unique_png
 
 # A table's row says what one relation gives. Who calls stands in these at once.
@@ -85,6 +86,10 @@ ATTEMPTS = {
     "ask for an upload": Attempt("requestUpload", Action.UPLOAD, lambda _: _wanted()),
     "slip an upload into the context": Attempt("requestUpload", Action.UPLOAD_INTO_CONTEXT, _into("ticket_photo")),
     "forge an invoice": Attempt("requestUpload", Action.UPLOAD_INVOICE, _into("invoice_pdf")),
+    "print an invoice": Attempt(
+        "generateInvoicePdf", Action.UPLOAD_INVOICE, lambda _: minimal(), otherwise="invoices_not_set_up"
+    ),
+    "print many invoices": Attempt("generateInvoicePdfs", Action.UPLOAD_INVOICE, lambda _: {"invoices": [minimal()]}),
     "read the metadata": Attempt("getMedia", Action.SEE),
     "get the file": Attempt("downloadMedia", Action.DOWNLOAD),
     "get many files": Attempt("getDownloadUrls", Action.DOWNLOAD_MANY, lambda target: {"ids": [target.id]}),

@@ -149,7 +149,7 @@ class Aged(EventBus):
 async def aged(environment):
     async with event_bus.connect(worker_settings(environment).bus) as connected:
         await connected._link.was_up.wait()
-        yield Aged(connected._link, 1)
+        yield Aged(connected._link, worker_settings(environment).bus)
 
 
 async def unpublished(rows):
