@@ -10,14 +10,14 @@ from typing import Final
 import msgspec
 
 from app.config import ApiSettings, Bus, Identity, Invoicing
-from app.errors import BusUnavailable, DatabaseUnavailable, StorageUnavailable, TemplateBroken
+from app.errors import BusUnavailable, DatabaseUnavailable, StorageUnavailable, TypesetterUnavailable
 from app.event_streams import has_billing_stream, missing_streams
-from app.invoices.data import Document, InvoiceOrder
+from app.invoices.data import Document, InvoiceData, InvoiceOrder, LineItem, Subscriber, Totals
 from app.migrations import missing_migrations
 from app.object_store_admin import keeps_versions, missing_targets, refusal_of, wrong_lifecycles
 from app.store_self_test import Finding, public_address, self_test
 from app.store_self_test.finding import failed, passed
-from app.typesetting.typesetter import Typesetter
+from app.typesetting.pool import typesetting
 
 _SAMPLE: Final = Path(__file__).parent.parent / "pdf_templates" / "samples" / "one-line.json"
 _WRONG_CREDENTIALS: Final = ("InvalidAccessKeyId", "SignatureDoesNotMatch")
@@ -34,7 +34,7 @@ async def examine(settings: ApiSettings, *, strict: bool = False) -> AsyncIterat
     if settings.invoicing is None:
         yield passed("invoices", "none are made: INVOICE_ISSUER_FILE is not set")
         return
-    yield _template(settings.invoicing)
+    yield await _template(settings.invoicing)
     yield await _billing(settings.bus)
 
 
@@ -121,22 +121,29 @@ async def _streams(bus: Bus) -> Finding:
     return passed("event bus", "reachable, all streams there")
 
 
-def _template(invoicing: Invoicing) -> Finding:
-    """Set a sample in type."""
+async def _template(invoicing: Invoicing) -> Finding:
+    """Set samples in type, within the limits that the service has: one with everything, one with next to nothing."""
     order = msgspec.json.decode(_SAMPLE.read_bytes(), type=InvoiceOrder)
-    document = Document(
-        issuer=invoicing.issuer,
-        invoice_id=order.invoice_id,
-        invoice_number=order.invoice_number,
-        invoice_data=order.invoice_data,
+    bare = InvoiceData(
+        subscriber=Subscriber(name="Asha"),
+        line_items=(LineItem(description="Broadband", amount="10.00"),),
+        totals=Totals(total="10.00"),
     )
     try:
-        typeset = Typesetter(invoicing.template_dir).typeset(document)
-    except TemplateBroken as error:
-        return failed("invoice template", f"broken: {error}", "Mend INVOICE_TEMPLATE_DIR/invoice.typ.")
-    if typeset.warnings:
-        return failed("invoice template", "; ".join(typeset.warnings), "Mend the template, or the issuer's texts.")
-    return passed("invoice template", f"version {typeset.template_version}, sets a sample in type")
+        async with typesetting(invoicing.template_dir) as pool:
+            made = [await pool.typeset(_document(invoicing, order, data)) for data in (order.invoice_data, bare)]
+    except TypesetterUnavailable as error:
+        return failed("invoice template", error.reason, "Mend INVOICE_TEMPLATE_DIR/invoice.typ.")
+    warnings = list(dict.fromkeys(warning for typeset in made for warning in typeset.warnings))
+    if warnings:
+        return failed("invoice template", "; ".join(warnings), "Mend the template, or the issuer's texts.")
+    return passed("invoice template", f"version {made[0].template_version}, sets samples in type")
+
+
+def _document(invoicing: Invoicing, order: InvoiceOrder, data: InvoiceData) -> Document:
+    return Document(
+        issuer=invoicing.issuer, invoice_id=order.invoice_id, invoice_number=order.invoice_number, invoice_data=data
+    )
 
 
 async def _billing(bus: Bus) -> Finding:

@@ -371,6 +371,7 @@ class TypesetterUnavailable(Unavailable):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The PDF can't be made now: {reason}. Try again shortly.")
+        self.reason = reason
 
 
 class InvoicesNotSetUp(Unavailable):

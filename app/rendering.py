@@ -58,7 +58,7 @@ class Rendering:
                 )
             )
         except Unavailable as away:
-            raise TryLater(away.code, _REDELIVER_SECONDS) from away
+            raise TryLater(f"{away.code}: {away}", _REDELIVER_SECONDS) from away
         except Refusal as refusal:
             raise NeverWorks(f"{refusal.code}: {refusal}") from refusal
 

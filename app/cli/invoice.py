@@ -11,23 +11,22 @@ from typing import Any, Final
 import click
 import msgspec
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 
 from app import database, object_store
 from app.cli.tidily import run_tidily
 from app.config import AuditSettings, MigrateSettings, audit_settings, environment, migrate_settings
 from app.database import Row
-from app.errors import InvoiceMismatch, Refusal, TemplateBroken, Unavailable
+from app.errors import InvoiceMismatch, Refusal, TypesetterUnavailable, Unavailable
 from app.field_problems import ILLEGIBLE, in_plain_words
 from app.flow.render_invoice import complete_invoice
 from app.flow.restore_invoice import Restored, find_invoice, list_invoices, restore_invoice
-from app.invoices.arithmetic import check_arithmetic
+from app.invoices.arithmetic import check_arithmetic, check_issuer
 from app.invoices.data import Document, InvoiceOrder, Issuer
 from app.local.attached import attached_environment
 from app.local.settings import SAMPLE_ISSUER
 from app.telemetry import configure_logs
 from app.typesetting.pool import typesetting
-from app.typesetting.typesetter import Typesetter
+from app.typesetting.typesetter import Typeset
 
 _EMBEDDED: Final = "invoice.json"
 _FOUND: Final = 1
@@ -55,15 +54,24 @@ def invoice() -> None:
 @click.option("--template-dir", type=click.Path(path_type=Path, exists=True, file_okay=False), default=None)
 def render(*, data: Path, output: Path, issuer: Path, template_dir: Path | None) -> None:
     """Make the PDF of an order, or of the `invoice.json` that is embedded in a PDF. Needs no network."""
+    configure_logs("CRITICAL", process="invoice")
     document = _document(data, issuer)
     try:
-        typeset = Typesetter(template_dir).typeset(document)
-    except TemplateBroken as error:
-        raise click.ClickException(f"the template is broken: {error}") from error
-    output.write_bytes(typeset.pdf)
+        typeset = run_tidily(_typeset(document, template_dir))
+        output.write_bytes(typeset.pdf)
+    except TypesetterUnavailable as error:
+        raise click.ClickException(error.reason) from error
+    except OSError as error:
+        raise click.ClickException(f"{output} can't be written: {error.strerror}") from error
     for warning in typeset.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(f"{output}: {document.invoice_number}, template {typeset.template_version}")
+
+
+async def _typeset(document: Document, template_dir: Path | None) -> Typeset:
+    """Within the limits that the service has."""
+    async with typesetting(template_dir) as pool:
+        return await pool.typeset(document)
 
 
 def _settings_of(data_dir: Path) -> Mapping[str, str]:
@@ -89,8 +97,10 @@ def _document(data: Path, issuer: Path) -> Document:
     try:
         if isinstance(found := msgspec.json.decode(said), dict) and "issuer" in found:
             return msgspec.convert(found, Document)
-        order = msgspec.json.decode(said, type=InvoiceOrder)
+        found.pop("event_type", None) if isinstance(found, dict) else None
+        order = msgspec.convert(found, InvoiceOrder)
         bills = msgspec.json.decode(issuer.read_bytes(), type=Issuer)
+        check_issuer(bills)
         check_arithmetic(order.invoice_data, bills.state_code)
     except ILLEGIBLE as error:
         raise click.ClickException(in_plain_words(error)) from error
@@ -124,7 +134,7 @@ def _embedded(pdf: bytes) -> Document | None:
     try:
         (said,) = PdfReader(BytesIO(pdf)).attachments[_EMBEDDED]
         return msgspec.json.decode(said, type=Document)
-    except (PyPdfError, KeyError, ValueError, *ILLEGIBLE):
+    except Exception:  # noqa: BLE001  a file that was tampered with makes pypdf raise anything
         return None
 
 
@@ -153,6 +163,8 @@ def replay(*, since: datetime, before: datetime, data_dir: Path) -> None:
 
     Exits with 0 if nothing is missing any more, 1 if something is.
     """
+    if not since < before:
+        raise click.BadParameter("--to is not after --from")
     settings = audit_settings(_settings_of(data_dir))
     configure_logs(settings.log_level, process="invoice")
     sys.exit(_ran(_replay(since.replace(tzinfo=UTC), before.replace(tzinfo=UTC), settings)))

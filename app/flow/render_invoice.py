@@ -15,9 +15,9 @@ import structlog
 from app import events, telemetry
 from app.access import Actor
 from app.database import Database, Row, media_object, queries
-from app.errors import InvoiceNumberTaken, MediaClosed, NothingToSupersede
+from app.errors import InvalidRequest, InvoiceNumberTaken, MediaClosed, NothingToSupersede
 from app.invoices.arithmetic import check_arithmetic
-from app.invoices.data import Document, InvoiceOrder, Issuer
+from app.invoices.data import MAX_ORDER_BYTES, Document, InvoiceOrder, Issuer
 from app.media import ContextType, MediaObject, ObjectAddress, Status
 from app.object_store import ObjectStore
 from app.stored_objects import StoredPdf
@@ -51,7 +51,7 @@ async def render_invoice(
 ) -> Rendered:
     """Make the PDF that was ordered, or find it made.
 
-    Raises InvoiceMismatch, InvoiceNumberTaken, NothingToSupersede, MediaClosed, Unavailable.
+    Raises InvalidRequest, InvoiceMismatch, InvoiceNumberTaken, NothingToSupersede, MediaClosed, Unavailable.
     """
     while True:
         versions = await database.all(_sql["find_versions"], order.invoice_number)
@@ -94,6 +94,8 @@ def _of_this_order(order: InvoiceOrder, versions: Sequence[Row]) -> Row | None:
 
 def _next_document(order: InvoiceOrder, versions: Sequence[Row], issuer: Issuer) -> Document:
     """The first version of a number, or the one after the version that the order supersedes."""
+    if (length := len(msgspec.json.encode(order))) > MAX_ORDER_BYTES:
+        raise InvalidRequest(f"The invoice has {length} bytes as JSON, and {MAX_ORDER_BYTES} are allowed: split it.")
     check_arithmetic(order.invoice_data, issuer.state_code)
     if not versions and order.supersedes is not None:
         raise NothingToSupersede(order.invoice_number)

@@ -18,7 +18,7 @@ from app.database import Database, Row, queries
 from app.invoices.data import Document
 from app.media import ObjectAddress, Status
 from app.object_store import ObjectStore
-from app.stored_objects import StoredHead
+from app.stored_objects import Unreadable
 from app.typesetting.pool import TypesetterPool
 
 _sql = queries("restore_invoice")
@@ -31,6 +31,7 @@ class Restored(StrEnum):
 
     THERE = "there"
     PUT_BACK = "put back"
+    CHANGED = "changed"  # other bytes are there: `media audit` tells more
     DIFFERS = "differs"  # the template or the fonts are others than when it was issued
     CLOSED = "closed"  # deleted or expired: its bytes are meant to be gone
 
@@ -52,8 +53,11 @@ async def restore_invoice(
         return Restored.CLOSED
     address = ObjectAddress(invoice["bucket_name"], invoice["storage_path"])
     head = await object_store.head(address, invoice["version_id"])
-    if head is not None and not (isinstance(head, StoredHead) and head.is_delete_marker):
-        return Restored.THERE
+    if isinstance(head, Unreadable):
+        return Restored.CHANGED
+    if head is not None and not head.is_delete_marker:
+        known = (invoice["file_size"], invoice["etag"])
+        return Restored.THERE if (head.size_bytes, head.etag) == known else Restored.CHANGED
     typeset = await typesetting.typeset(msgspec.json.decode(invoice["document"], type=Document))
     if base64.b64encode(sha256(typeset.pdf).digest()).decode() != invoice["checksum_sha256"]:
         return Restored.DIFFERS

@@ -13,7 +13,7 @@ from babel.numbers import get_currency_precision
 from stdnum import luhn
 
 from app.errors import InvoiceMismatch
-from app.invoices.data import InvoiceData, Issuer, LineItem, Subscriber
+from app.invoices.data import InvoiceData, Issuer, LineItem, OtherTax, Subscriber
 
 # The longest exact value, the sum of taxable x rate x discounted subtotal over all lines, has under 50 digits.
 _EXACT: Final = Context(prec=64, traps=[DivisionByZero, Inexact, InvalidOperation, Overflow])
@@ -26,6 +26,8 @@ _IN_USE: Final = frozenset(
     if is_tender and not ended
 )
 _TAXES: Final = ("cgst", "sgst", "igst")
+_NAMES_OF_GST: Final = ("CGST", "SGST", "UTGST", "IGST", "GST")
+_VAT: Final = "VAT"
 _AMOUNTS_OF_A_LINE: Final = ("amount", "discount", "taxable_value")
 _AMOUNTS_OF_TOTALS: Final = ("subtotal", "discount", *_TAXES, "round_off", "total", "amount_paid", "balance")
 _TOTALS: Final = "invoice_data.totals"
@@ -42,7 +44,17 @@ class _Account(NamedTuple):
         return _value(getattr(self.data.totals, name))
 
     def taxes_given(self) -> list[str]:
-        return [name for name in _TAXES if getattr(self.data.totals, name) is not None]
+        """Those that `tax_rate` is of: GST's, and VAT, which stands among the other taxes (decision 0021)."""
+        gst = [name for name in _TAXES if getattr(self.data.totals, name) is not None]
+        return [*gst, *(["other_taxes (VAT)"] if self._vat() else [])]
+
+    def taxes(self) -> Decimal:
+        """What they come to."""
+        named = (_value(tax.amount) for tax in self._vat())
+        return sum(named, sum((self.total(name) for name in _TAXES), Decimal(0)))
+
+    def _vat(self) -> list[OtherTax]:
+        return [tax for tax in self.data.totals.other_taxes if tax.name == _VAT]
 
     def expect_total(self, name: str, expected: Decimal, why: str) -> None:
         self.expect(f"{_TOTALS}.{name}", expected, getattr(self.data.totals, name), why)
@@ -116,7 +128,7 @@ def _check_taxes(account: _Account) -> None:
     rated = [line for line in account.data.line_items if line.tax_rate is not None]
     if not rated or (len(rated) < len(account.data.line_items) and not account.taxes_given()):
         return
-    given = sum((account.total(name) for name in _TAXES), Decimal(0))
+    given = account.taxes()
     due = _tax_due(account, rated)
     tolerance = account.unit * (len(account.data.line_items) + 1)
     if abs(given - due) > tolerance:
@@ -134,6 +146,17 @@ def _tax_due(account: _Account, rated: list[LineItem]) -> Decimal:
     if account.lines:
         left = _ROUNDING.divide(left * (account.lines - account.total("discount")), account.lines)
     return _rounded(_ROUNDING.add(said, left), account.unit)
+
+
+def _check_split(account: _Account) -> None:
+    """Wherever it is supplied to: a tax in two equal parts, or one for both, under their own names."""
+    account.expect_total("sgst", account.total("cgst"), "CGST and SGST are equal parts")
+    if account.total("igst"):
+        account.expect_total("cgst", Decimal(0), "IGST is charged instead of CGST and SGST")
+    for at, tax in enumerate(account.data.totals.other_taxes):
+        if tax.name.upper() in _NAMES_OF_GST:
+            why = "GST has fields of its own: cgst, sgst, igst"
+            raise InvoiceMismatch(f"{_TOTALS}.other_taxes[{at}].name", "the name of another tax", tax.name, why)
 
 
 def _check_place_of_supply(account: _Account) -> None:
@@ -197,6 +220,7 @@ _CHECKS: Final[tuple[Callable[[_Account], None], ...]] = (
     _check_taxable_values,
     _check_subtotal,
     _check_place_of_supply,
+    _check_split,
     _check_taxes,
     _check_round_off,
     _check_total,

@@ -38,6 +38,7 @@ from app.field_forms import (
 )
 
 MAX_LINES: Final = 1_000
+MAX_ORDER_BYTES: Final = 300_000  # of JSON: what takes seconds to set in type holds up everybody else's
 FORMAT_VERSION: Final = 1  # of a document as it is stored and embedded
 
 Address = Annotated[tuple[Line, ...], Meta(max_length=8)]
@@ -118,7 +119,8 @@ class InvoiceData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     @property
     def supplied_to(self) -> str | None:
         """The state code that decides between CGST with SGST and IGST."""
-        return self.place_of_supply or self.subscriber.state_code
+        of_gstin = self.subscriber.gstin[:2] if self.subscriber.gstin else None
+        return self.place_of_supply or self.subscriber.state_code or of_gstin
 
 
 class InvoiceOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -175,7 +177,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     invoice_id: UUID
     invoice_number: Number
     invoice_data: InvoiceData
-    version: int = 1
+    version: Annotated[int, Meta(ge=1, le=100_000)] = 1
     replaces: UUID | None = None
     format: int = FORMAT_VERSION
 

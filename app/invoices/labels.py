@@ -12,6 +12,7 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
 
     tax_invoice: str
     invoice: str
+    credit_note: str
     revision: str
     standing: dict[Standing, str]
     bill_to: str
@@ -79,6 +80,7 @@ LABELS: Final[dict[Language, Labels]] = {
     "en-IN": Labels(
         tax_invoice="Tax invoice",
         invoice="Invoice",
+        credit_note="Credit note",
         revision="Revision {version}",
         standing={"issued": "", "draft": "Draft", "cancelled": "Cancelled", "duplicate": "Duplicate"},
         bill_to="Bill to",
@@ -144,6 +146,7 @@ LABELS: Final[dict[Language, Labels]] = {
     "hi-IN": Labels(
         tax_invoice="कर चालान",
         invoice="चालान",
+        credit_note="क्रेडिट नोट",
         revision="संशोधन {version}",
         standing={"issued": "", "draft": "प्रारूप", "cancelled": "रद्द", "duplicate": "प्रतिलिपि"},
         bill_to="बिल प्राप्तकर्ता",

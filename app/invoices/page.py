@@ -28,7 +28,7 @@ def page_of(document: Document) -> Page:
     return Page(
         language=data.language.partition("-")[0],
         region=data.language.partition("-")[2],
-        title=labels.tax_invoice if issuer.gstin else labels.invoice,
+        title=_title(document, labels),
         number=document.invoice_number,
         revision=labels.revision.format(version=document.version) if document.version > 1 else "",
         standing=labels.standing[data.status],
@@ -54,6 +54,12 @@ def page_of(document: Document) -> Page:
             attachment=labels.attachment.format(number=document.invoice_number),
         ),
     )
+
+
+def _title(document: Document, labels: Labels) -> str:
+    if Decimal(document.invoice_data.totals.total) < 0:
+        return labels.credit_note
+    return labels.tax_invoice if document.issuer.gstin else labels.invoice
 
 
 def _currency(data: InvoiceData) -> Currency:

@@ -18,7 +18,7 @@ _NONE: Final = Decimal(0)
 
 def tax_summary_of(data: InvoiceData, currency: Currency) -> TaxSummary | None:
     labels, taxes = LABELS[data.language], _taxes(data.totals, LABELS[data.language])
-    bases = _taxable_by_rate(data.line_items)
+    bases = _taxable_by_rate(data, currency)
     columns = [_split(bases, tax, len(taxes), currency, len(data.line_items)) for tax in taxes.values()]
     if not columns or any(column is None for column in columns):
         return None
@@ -43,12 +43,23 @@ def _taxes(totals: Totals, labels: Labels) -> dict[str, Decimal]:
     return gst or ({labels.tax: other} if other else {})
 
 
-def _taxable_by_rate(lines: tuple[LineItem, ...]) -> dict[Decimal | None, Decimal]:
+def _taxable_by_rate(data: InvoiceData, currency: Currency) -> dict[Decimal | None, Decimal]:
+    """What lines say of themselves; of all others the amount, less its share of the invoice's discount."""
+    lines = sum((Decimal(line.amount) for line in data.line_items), _NONE)
+    kept = lines - Decimal(data.totals.discount or 0)
     bases: dict[Decimal | None, Decimal] = {}
-    for line in lines:
+    for line in data.line_items:
         rate = None if line.tax_rate is None else Decimal(line.tax_rate)
-        bases[rate] = bases.get(rate, _NONE) + Decimal(line.taxable_value or line.amount)
-    return dict(sorted(bases.items(), key=lambda base: (base[0] is None, base[0] or _NONE)))
+        bases[rate] = bases.get(rate, _NONE) + _taxable(line, kept, lines)
+    last = Decimal(1).scaleb(-currency.decimals)
+    rounded = {rate: base.quantize(last, ROUND_HALF_UP) for rate, base in bases.items()}
+    return dict(sorted(rounded.items(), key=lambda base: (base[0] is None, base[0] or _NONE)))
+
+
+def _taxable(line: LineItem, kept: Decimal, lines: Decimal) -> Decimal:
+    if line.taxable_value is not None or not lines:
+        return Decimal(line.taxable_value or line.amount)
+    return Decimal(line.amount) * kept / lines
 
 
 def _split(

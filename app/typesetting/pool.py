@@ -27,7 +27,7 @@ from app.invoices.data import Document
 from app.typesetting.typesetter import Typeset, Typesetter
 
 _MEMORY_BYTES: Final = 2 * 1024**3  # of addresses: a warm compiler with all fonts takes a quarter of it
-_SECONDS: Final = 20.0  # a thousand lines take less than one
+_SECONDS: Final = 20.0  # 500 lines take a third of one; the longest order in the slowest script some
 _MOST_WAITING: Final = 1_000
 _TASKS: Final = 5_000  # then a process is replaced, and whatever it has gathered with it
 _PR_SET_PDEATHSIG: Final = 1

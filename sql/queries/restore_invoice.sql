@@ -1,6 +1,6 @@
 -- name: list_invoices
 -- Invoices that were ordered from $1 on and before $2, a page in the order of their media ids, after $3.
-SELECT i.*, m.status, m.checksum_sha256, m.version_id
+SELECT i.*, m.status, m.checksum_sha256, m.version_id, m.file_size, m.etag
 FROM media.invoices AS i LEFT JOIN media.media_objects AS m ON m.id = i.media_id
 WHERE i.requested_at >= $1 AND i.requested_at < $2 AND i.media_id > $3
 ORDER BY i.media_id

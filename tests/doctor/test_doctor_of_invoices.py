@@ -29,14 +29,24 @@ async def test_what_comes_with_the_service_works(invoicing):
     assert said["billing"] == (True, "stream BILLING has billing.invoice.generated")
     works, words = said["invoice template"]
     assert works
-    assert "sets a sample in type" in words
+    assert "sets samples in type" in words
 
 
-async def test_a_broken_template_is_told_with_typsts_words_and_the_place(invoicing, tmp_path):
+async def test_a_broken_template_is_told_with_typsts_words_and_the_place(invoicing, tmp_path, failures):
     (tmp_path / "invoice.typ").write_text('#set document(title: "x")\n= Invoice\n#let total = nonsense\n')
     works, words = (await found({**invoicing, "INVOICE_TEMPLATE_DIR": str(tmp_path)}))["invoice template"]
     assert not works
-    assert words == "broken: invoice.typ:3:13: unknown variable: nonsense"
+    assert words == "the template is broken: invoice.typ:3:13: unknown variable: nonsense"
+    failures.clear()  # it is logged too
+
+
+async def test_a_template_that_only_full_invoices_suit_is_told(invoicing, tmp_path, failures):
+    day = "datetime(..json(bytes(sys.inputs.page)).date)"
+    (tmp_path / "invoice.typ").write_text(f'#set document(title: "x", date: {day})\n= Invoice\n')
+    works, words = (await found({**invoicing, "INVOICE_TEMPLATE_DIR": str(tmp_path)}))["invoice template"]
+    assert not works
+    assert "invoice.typ:1:" in words
+    failures.clear()
 
 
 async def test_a_stream_that_billing_has_not_made_is_told(invoicing):

@@ -42,6 +42,14 @@ async def test_ten_thousand_lines_are_refused(api, service):
     assert "1000" in answer.json()["detail"]
 
 
+async def test_what_would_take_long_to_set_is_refused(api, service):
+    many = minimal()
+    many["invoice_data"]["line_items"] = [{"description": "अ" * 400, "amount": "10.00"}] * 1_000
+    answer = await api.post(ONE, json=many, headers=service)
+    assert answer.status_code == 400
+    assert "300000 are allowed" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("path", [ONE, MANY])
 async def test_ten_megabytes_are_refused(api, service, path):
     answer = await api.post(path, content=b" " * 10_000_000, headers={**service, "Content-Type": "application/json"})

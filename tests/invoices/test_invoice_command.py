@@ -6,11 +6,12 @@ import os
 import sys
 from pathlib import Path
 
+import pikepdf
 import pytest
 
 from app.media import ObjectAddress
-from tests.invoices.orders import SAMPLES, order
-from tests.story import client_of, download
+from tests.invoices.orders import SAMPLES, generated, order
+from tests.story import client_of, download, write
 
 ROOT = Path(__file__).parents[2]
 NOVEMBER = ["--from", "2020-01-01", "--to", "2100-01-01"]
@@ -104,6 +105,51 @@ async def test_it_knows_no_other(media, tmp_path):
         assert says in said
 
 
+@pytest.mark.parametrize("what", ["a filter", "a version"])
+async def test_it_outlives_files_that_were_tampered_with(media, downloaded, tmp_path, what):
+    _, issued = await downloaded(order())
+    if what == "a filter":
+        (tmp_path / "bad.pdf").write_bytes(issued.read_bytes().replace(b"/FlateDecode", b"/FlateDecoDe"))
+    else:
+        document = {**_document(order()), "version": 2**40}
+        with pikepdf.open(issued) as pdf:
+            pdf.attachments["invoice.json"] = json.dumps(document).encode()
+            pdf.save(tmp_path / "bad.pdf")
+    code, said, err = await media("verify", "bad.pdf")
+    assert (code, err) == (1, "")
+    assert "no invoice of this service" in said
+
+
+async def test_it_says_where_it_can_not_write(media):
+    code, _, said = await media("render", SAMPLES / "one-line.json", "-o", "nowhere/x.pdf", settings={})
+    assert code == 1
+    assert "nowhere/x.pdf can't be written" in said
+    assert "Traceback" not in said
+
+
+async def test_it_renders_what_billing_publishes(media, tmp_path):
+    (tmp_path / "event.json").write_bytes(generated(order()))
+    code, _, said = await media("render", "event.json", "-o", "x.pdf", settings={})
+    assert (code, said) == (0, "")
+
+
+async def test_a_replay_tells_of_bytes_that_are_others(media, make, rows, administrator):
+    made = (await make(order())).json()
+    address = ObjectAddress(
+        *await rows.fetchrow("SELECT bucket_name, storage_path FROM media.media_objects WHERE id = $1", made["id"])
+    )
+    await write(administrator, address, b"%PDF other", "application/pdf")
+    code, said, _ = await media("replay", *NOVEMBER)
+    assert code == 1
+    assert json.loads(said.splitlines()[0])["outcome"] == "changed"
+
+
+async def test_a_replay_needs_a_time_that_has_a_length(media):
+    code, _, said = await media("replay", "--from", "2026-12-01", "--to", "2026-11-01")
+    assert code == 2
+    assert "--to is not after --from" in said
+
+
 async def test_a_replay_puts_back_what_storage_has_lost(media, make, api, storage, service, rows, administrator):
     made = [(await make(order())).json() for _ in range(3)]
     before = (await download(api, storage, service, made[1]["id"])).content
@@ -131,15 +177,7 @@ async def test_a_replay_puts_back_nothing_else(media, make, rows, administrator,
 
 async def test_a_replay_makes_what_nobody_completed(media, rows, environment):
     ordered = order()
-    document = json.dumps(
-        {
-            "format": 1,
-            "invoice_data": ordered["invoice_data"],
-            "invoice_id": ordered["invoice_id"],
-            "invoice_number": ordered["invoice_number"],
-            "issuer": json.loads((SAMPLES / "issuer.json").read_text()),
-        }
-    )
+    document = json.dumps(_document(ordered))
     await rows.execute(
         """INSERT INTO media.invoices
                (invoice_number, version, invoice_id, order_sha256, document, bucket_name, storage_path)
@@ -159,3 +197,8 @@ async def test_a_replay_makes_what_nobody_completed(media, rows, environment):
 async def _lose(administrator, address):
     async for listed in administrator.list_objects(address.bucket, prefix=address.key, include_version=True):
         await administrator.remove_object(address.bucket, address.key, version_id=listed.version_id)
+
+
+def _document(ordered):
+    """What the row of an order keeps."""
+    return {**ordered, "format": 1, "issuer": json.loads((SAMPLES / "issuer.json").read_text())}

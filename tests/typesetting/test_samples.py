@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 
+import msgspec
 import pypdfium2
 import pytest
 
@@ -45,4 +46,6 @@ def test_the_readmes_template_sets_an_invoice(tmp_path):
     (tmp_path / "invoice.typ").write_text(re.search(r"```typst\n(.*?)```", readme, re.DOTALL)[1])
     typeset = Typesetter(tmp_path).typeset(document("one-line"))
     assert typeset.warnings == ()
+    undated = msgspec.structs.replace(order("one-line").invoice_data, issue_date=None)
+    assert Typesetter(tmp_path).typeset(msgspec.structs.replace(document("one-line"), invoice_data=undated)).pdf
     assert "Fibre broadband" in texts(pypdfium2.PdfDocument(typeset.pdf))[0]

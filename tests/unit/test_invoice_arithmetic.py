@@ -233,3 +233,39 @@ def sample_orders(request):
     folder = request.config.rootpath / "pdf_templates" / "samples"
     read = {path.name: msgspec.json.decode(path.read_bytes()) for path in folder.glob("*.json")}
     return {name: order for name, order in read.items() if "invoice_data" in order}
+
+
+LINE = {"description": "x", "amount": "100.00", "tax_rate": "18"}
+NAMED = {"subscriber": {"name": "x"}, "line_items": [LINE]}
+
+
+@pytest.mark.parametrize(
+    ("totals", "says"),
+    [
+        ({"cgst": "1.00", "sgst": "17.00"}, "totals.sgst is 17.00, expected 1.00: CGST and SGST are equal parts"),
+        ({"cgst": "18.00"}, "totals.sgst is not given, expected 18.00"),
+        ({"cgst": "-9.00", "sgst": "27.00"}, "totals.sgst is 27.00, expected -9.00"),
+        ({"cgst": "4.50", "sgst": "4.50", "igst": "9.00"}, "IGST is charged instead of CGST and SGST"),
+        ({"other_taxes": [{"name": "Igst", "amount": "18.00"}]}, "GST has fields of its own"),
+    ],
+)
+def test_a_tax_is_split_in_halves_or_not_at_all_wherever_it_is_due(totals, says):
+    order = {"invoice_data": {**NAMED, "totals": {"total": "118.00", **totals}}}
+    assert says in mismatch(order, None)
+
+
+def test_vat_is_the_tax_that_the_rates_are_of():
+    european = {**NAMED, "currency": "EUR", "totals": {"total": "118.00"}}
+    good, short = ({"total": "118.00", "other_taxes": [{"name": "VAT", "amount": vat}]} for vat in ("18.00", "17.00"))
+    assert mismatch({"invoice_data": {**european, "totals": good}}, None) is None
+    assert "other_taxes (VAT) is 17.00, expected 18.00" in mismatch(
+        {"invoice_data": {**european, "totals": short}}, None
+    )
+
+
+def test_a_gstin_says_where_it_is_supplied_to():
+    data = {**NAMED, "subscriber": {"name": "x", "gstin": "29AAKFN4321P1ZQ"}}
+    split = {"total": "118.00", "cgst": "9.00", "sgst": "9.00"}
+    assert "is not the issuer's state 27" in mismatch({"invoice_data": {**data, "totals": split}})
+    whole = {"total": "118.00", "igst": "18.00"}
+    assert mismatch({"invoice_data": {**data, "totals": whole}}) is None

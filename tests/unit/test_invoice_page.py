@@ -278,3 +278,23 @@ def test_the_readme_describes_every_field_of_the_input():
         if isinstance(struct, type) and issubclass(struct, msgspec.Struct) and typing.get_type_hints(struct)
     }
     assert described == structs
+
+
+def test_a_discount_on_the_invoice_lowers_what_is_taxed_at_each_rate():
+    lines = (
+        LineItem(description="a", amount="1000.00", tax_rate="18"),
+        LineItem(description="b", amount="500.00", tax_rate="5"),
+    )
+    totals = Totals(total="1534.50", discount="150.00", cgst="92.25", sgst="92.25")
+    summary = page(lines=lines, totals=totals).tax_summary
+    assert summary.rows == (
+        ("5%", "450.00", "11.25", "11.25", "22.50"),
+        ("18%", "900.00", "81.00", "81.00", "162.00"),
+    )
+    assert summary.total == ("Total", "1,350.00", "92.25", "92.25", "184.50")
+
+
+def test_a_credit_note_says_so():
+    assert (
+        page(lines=(LineItem(description="a", amount="-10.00"),), totals=Totals(total="-10.00")).title == "Credit note"
+    )
