@@ -131,19 +131,14 @@ async def _template(invoicing: Invoicing) -> Finding:
     )
     try:
         async with typesetting(invoicing.template_dir) as pool:
-            made = [await pool.typeset(_document(invoicing, order, data)) for data in (order.invoice_data, bare)]
+            orders = (order, msgspec.structs.replace(order, invoice_data=bare))
+            made = [await pool.typeset(Document.of(sample, invoicing.issuer)) for sample in orders]
     except TypesetterUnavailable as error:
         return failed("invoice template", error.reason, "Mend INVOICE_TEMPLATE_DIR/invoice.typ.")
     warnings = list(dict.fromkeys(warning for typeset in made for warning in typeset.warnings))
     if warnings:
         return failed("invoice template", "; ".join(warnings), "Mend the template, or the issuer's texts.")
     return passed("invoice template", f"version {made[0].template_version}, sets samples in type")
-
-
-def _document(invoicing: Invoicing, order: InvoiceOrder, data: InvoiceData) -> Document:
-    return Document(
-        issuer=invoicing.issuer, invoice_id=order.invoice_id, invoice_number=order.invoice_number, invoice_data=data
-    )
 
 
 async def _billing(bus: Bus) -> Finding:

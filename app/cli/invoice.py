@@ -93,25 +93,25 @@ def _say(**fields: object) -> None:
 
 
 def _document(data: Path, issuer: Path) -> Document:
-    said = data.read_bytes()
     try:
-        if isinstance(found := msgspec.json.decode(said), dict) and "issuer" in found:
-            return msgspec.convert(found, Document)
-        found.pop("event_type", None) if isinstance(found, dict) else None
-        order = msgspec.convert(found, InvoiceOrder)
-        bills = msgspec.json.decode(issuer.read_bytes(), type=Issuer)
-        check_issuer(bills)
-        check_arithmetic(order.invoice_data, bills.state_code)
+        said = msgspec.json.decode(data.read_bytes())
+        if isinstance(said, dict) and "issuer" in said:
+            return msgspec.convert(said, Document)
+        return _ordered(said, msgspec.json.decode(issuer.read_bytes(), type=Issuer))
     except ILLEGIBLE as error:
         raise click.ClickException(in_plain_words(error)) from error
     except InvoiceMismatch as error:
         raise click.ClickException(str(error)) from error
-    return Document(
-        issuer=bills,
-        invoice_id=order.invoice_id,
-        invoice_number=order.invoice_number,
-        invoice_data=order.invoice_data,
-    )
+
+
+def _ordered(said: Any, issuer: Issuer) -> Document:
+    """Of an order as it is sent over HTTP, or published on the bus."""
+    if isinstance(said, dict):
+        said = {name: value for name, value in said.items() if name != "event_type"}
+    order = msgspec.convert(said, InvoiceOrder)
+    check_issuer(issuer)
+    check_arithmetic(order.invoice_data, issuer.state_code)
+    return Document.of(order, issuer)
 
 
 @invoice.command()

@@ -101,14 +101,7 @@ def _next_document(order: InvoiceOrder, versions: Sequence[Row], issuer: Issuer)
         raise NothingToSupersede(order.invoice_number)
     if versions and order.supersedes != versions[-1]["media_id"]:
         raise InvoiceNumberTaken(order.invoice_number, versions[-1]["media_id"])
-    return Document(
-        issuer=issuer,
-        invoice_id=order.invoice_id,
-        invoice_number=order.invoice_number,
-        invoice_data=order.invoice_data,
-        version=len(versions) + 1,
-        replaces=order.supersedes,
-    )
+    return Document.of(order, issuer, version=len(versions) + 1)
 
 
 async def _resume(

@@ -6,7 +6,7 @@ unknown field is refused; on the bus it is left out before (billing.py).
 
 from datetime import date
 from hashlib import sha256
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
 import msgspec
@@ -185,6 +185,18 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def as_json(self) -> bytes:
         """Canonical: the same document is the same bytes."""
         return msgspec.json.encode(self, order="deterministic")
+
+    @classmethod
+    def of(cls, order: InvoiceOrder, issuer: Issuer, *, version: int = 1) -> Self:
+        """What is made of an order, as one version of its number."""
+        return cls(
+            issuer=issuer,
+            invoice_id=order.invoice_id,
+            invoice_number=order.invoice_number,
+            invoice_data=order.invoice_data,
+            version=version,
+            replaces=order.supersedes,
+        )
 
     @property
     def file_name(self) -> str:

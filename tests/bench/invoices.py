@@ -53,12 +53,8 @@ def _seconds(name: str, make: Callable[[Document], bytes], rounds: int = _ROUNDS
 def _document(name: str, round_: int) -> Document:
     """Each with a number of its own, so that nothing is remembered of the one before."""
     order = msgspec.json.decode((SAMPLES / f"{name}.json").read_bytes(), type=InvoiceOrder)
-    return Document(
-        issuer=msgspec.json.decode((SAMPLES / "issuer.json").read_bytes(), type=Issuer),
-        invoice_id=order.invoice_id,
-        invoice_number=f"{order.invoice_number}-{round_}",
-        invoice_data=order.invoice_data,
-    )
+    order = msgspec.structs.replace(order, invoice_number=f"{order.invoice_number}-{round_}")
+    return Document.of(order, msgspec.json.decode((SAMPLES / "issuer.json").read_bytes(), type=Issuer))
 
 
 def _rows(document: Document) -> tuple[list[str], list[list[str]]]:

@@ -21,12 +21,7 @@ from tests.invoices.orders import SAMPLES, minimal
 @pytest.fixture
 def document():
     order = msgspec.convert(minimal(), InvoiceOrder)
-    return Document(
-        issuer=msgspec.json.decode((SAMPLES / "issuer.json").read_bytes(), type=Issuer),
-        invoice_id=order.invoice_id,
-        invoice_number=order.invoice_number,
-        invoice_data=order.invoice_data,
-    )
+    return Document.of(order, msgspec.json.decode((SAMPLES / "issuer.json").read_bytes(), type=Issuer))
 
 
 @pytest.fixture
