@@ -28,6 +28,7 @@ _IN_USE: Final = frozenset(
 _TAXES: Final = ("cgst", "sgst", "igst")
 _NAMES_OF_GST: Final = ("CGST", "SGST", "UTGST", "IGST", "GST")
 _VAT: Final = "VAT"
+_BETWEEN_STATES: Final = ("sez", "export")  # wherever the place of supply is: IGST Act, sections 7 and 16
 _AMOUNTS_OF_A_LINE: Final = ("amount", "discount", "taxable_value")
 _AMOUNTS_OF_TOTALS: Final = ("subtotal", "discount", *_TAXES, "round_off", "total", "amount_paid", "balance")
 _TOTALS: Final = "invoice_data.totals"
@@ -126,6 +127,12 @@ def _check_subtotal(account: _Account) -> None:
 def _check_taxes(account: _Account) -> None:
     """Each line, or each rate, may have been rounded on its own: a unit for each line and one more is let pass."""
     rated = [line for line in account.data.line_items if line.tax_rate is not None]
+    if account.data.supply == "reverse_charge":
+        for name in _TAXES:
+            account.expect_total(name, Decimal(0), "under reverse charge the recipient pays the tax")
+        return
+    if account.data.supply in _BETWEEN_STATES and not account.taxes():
+        return  # zero-rated
     if not rated or (len(rated) < len(account.data.line_items) and not account.taxes_given()):
         return
     given = account.taxes()
@@ -160,7 +167,11 @@ def _check_split(account: _Account) -> None:
 
 
 def _check_place_of_supply(account: _Account) -> None:
-    place, own = account.data.supplied_to, account.issuer_state
+    place, own, supply = account.data.supplied_to, account.issuer_state, account.data.supply
+    if supply in _BETWEEN_STATES:
+        for name in ("cgst", "sgst"):
+            account.expect_total(name, Decimal(0), f"a supply of the kind {supply} is taxed with IGST, or not at all")
+        return
     if place is None or own is None or not account.taxes_given():
         return
     if place == own:

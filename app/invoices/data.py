@@ -45,6 +45,7 @@ Address = Annotated[tuple[Line, ...], Meta(max_length=8)]
 
 Language = Literal["en-IN", "hi-IN"]
 Standing = Literal["issued", "draft", "cancelled", "duplicate"]
+Supply = Literal["regular", "reverse_charge", "sez", "export"]
 
 
 class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -113,6 +114,7 @@ class InvoiceData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     service_from: date | None = None
     service_to: date | None = None
     place_of_supply: StateCode | None = None
+    supply: Supply = "regular"
     notes: Text | None = None
     terms: Text | None = None
 

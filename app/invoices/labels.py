@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from app.invoices.data import Language, Standing
+from app.invoices.data import Language, Standing, Supply
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +21,8 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
     due_date: str
     service_period: str
     place_of_supply: str
+    supply: str
+    supplies: dict[Supply, str]
     account_number: str
     pan: str
     vat_id: str
@@ -89,6 +91,13 @@ LABELS: Final[dict[Language, Labels]] = {
         due_date="Due date",
         service_period="Service period",
         place_of_supply="Place of supply",
+        supply="Supply",
+        supplies={
+            "regular": "",
+            "reverse_charge": "Reverse charge: tax payable by the recipient",
+            "sez": "To a special economic zone",
+            "export": "Export",
+        },
         account_number="Account number",
         pan="PAN",
         vat_id="VAT ID",
@@ -155,6 +164,13 @@ LABELS: Final[dict[Language, Labels]] = {
         due_date="देय तिथि",
         service_period="सेवा अवधि",
         place_of_supply="आपूर्ति का स्थान",
+        supply="आपूर्ति",
+        supplies={
+            "regular": "",
+            "reverse_charge": "रिवर्स चार्ज: कर प्राप्तकर्ता द्वारा देय",
+            "sez": "विशेष आर्थिक क्षेत्र को",
+            "export": "निर्यात",
+        },
         account_number="खाता संख्या",
         pan="पैन",
         vat_id="वैट संख्या",

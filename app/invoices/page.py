@@ -118,6 +118,7 @@ def _facts(document: Document, labels: Labels) -> tuple[Fact, ...]:
             (labels.service_period, _period(data)),
             (labels.account_number, data.subscriber.account_number),
             (labels.place_of_supply, supplied_to),
+            (labels.supply, labels.supplies[data.supply]),
         ]
     )
 

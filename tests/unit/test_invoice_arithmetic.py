@@ -269,3 +269,24 @@ def test_a_gstin_says_where_it_is_supplied_to():
     assert "is not the issuer's state 27" in mismatch({"invoice_data": {**data, "totals": split}})
     whole = {"total": "118.00", "igst": "18.00"}
     assert mismatch({"invoice_data": {**data, "totals": whole}}) is None
+
+
+@pytest.mark.parametrize(
+    ("supply", "totals", "says"),
+    [
+        ("reverse_charge", {"total": "100.00"}, None),
+        (
+            "reverse_charge",
+            {"total": "118.00", "cgst": "9.00", "sgst": "9.00"},
+            "under reverse charge the recipient pays the tax",
+        ),
+        ("sez", {"total": "118.00", "igst": "18.00"}, None),
+        ("sez", {"total": "100.00"}, None),
+        ("sez", {"total": "118.00", "cgst": "9.00", "sgst": "9.00"}, "is taxed with IGST, or not at all"),
+        ("export", {"total": "117.00", "igst": "17.00"}, "expected 18.00"),
+    ],
+)
+def test_what_is_no_regular_supply_is_taxed_in_its_own_way(supply, totals, says):
+    data = {**NAMED, "subscriber": {"name": "x", "state_code": "27"}, "supply": supply, "totals": totals}
+    said = mismatch({"invoice_data": data})
+    assert said is None if says is None else says in said

@@ -298,3 +298,10 @@ def test_a_credit_note_says_so():
     assert (
         page(lines=(LineItem(description="a", amount="-10.00"),), totals=Totals(total="-10.00")).title == "Credit note"
     )
+
+
+@pytest.mark.parametrize("language", list(LABELS))
+def test_a_supply_that_is_not_regular_is_said(language):
+    facts = {fact.label: fact.value for fact in page(language=language, supply="reverse_charge").facts}
+    assert facts[LABELS[language].supply] == LABELS[language].supplies["reverse_charge"]
+    assert LABELS[language].supply not in {fact.label for fact in page(language=language).facts}
