@@ -45,6 +45,7 @@ _SWEEP_LANES = 8
 _INVOICE_LANES = 8
 _RELAY_POLL_SECONDS = 5.0
 _RESTORE_POLL_SECONDS = 30.0
+_PURGE_POLL_SECONDS = 10.0
 _PRUNE_SECONDS = 60.0
 _MEASURE_SECONDS = 15.0
 _RETRY_SECONDS = 1.0
@@ -106,7 +107,9 @@ class Worker:
                 self._render_with(self._rendering, tasks)
             tasks.create_task(self._whenever(self._event_bus.streams_may_be_gone, _RESTORE_POLL_SECONDS, self.restore))
             tasks.create_task(self._whenever(self._outbox_bell, _RELAY_POLL_SECONDS, self.relay))
-            tasks.create_task(self._whenever(self._purge_bell, self._settings.sweep_interval_seconds, self.purge))
+            # What an API could not remove waits for no longer than this, however rarely uploads are swept.
+            purge_poll = min(self._settings.sweep_interval_seconds, _PURGE_POLL_SECONDS)
+            tasks.create_task(self._whenever(self._purge_bell, purge_poll, self.purge))
             for _ in range(_SWEEP_LANES):
                 tasks.create_task(self._keep_sweeping())
             tasks.create_task(self._every(_PRUNE_SECONDS, self.prune))
