@@ -4,7 +4,6 @@ It only looks. Strict, it proves with the store's self-test what storage does.
 """
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -18,8 +17,9 @@ from app.object_store_admin import keeps_versions, missing_targets, refusal_of, 
 from app.store_self_test import Finding, public_address, self_test
 from app.store_self_test.finding import failed, passed
 from app.typesetting.pool import typesetting
+from app.typesetting.template_folder import OWN_TEMPLATES
 
-_SAMPLE: Final = Path(__file__).parent.parent / "pdf_templates" / "samples" / "one-line.json"
+_SAMPLE: Final = OWN_TEMPLATES / "samples" / "one-line.json"
 _WRONG_CREDENTIALS: Final = ("InvalidAccessKeyId", "SignatureDoesNotMatch")
 
 

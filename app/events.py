@@ -16,6 +16,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from app.errors import NeverWorks
+from app.field_problems import ILLEGIBLE
 from app.media import MediaObject, ObjectAddress
 
 MEDIA_STREAM: Final = "MEDIA"
@@ -35,10 +36,6 @@ SUBJECTS: Final = {
     "MediaExpired": "media.expired",
     "MediaTampered": "media.tampered",
 }
-
-
-# All that a decoder raises of bytes that anyone may send.
-_ILLEGIBLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class MediaEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -149,7 +146,7 @@ def parse_notification(payload: bytes) -> Iterator[ObjectAddress]:
     """Where to look, for each record. Keys arrive form-encoded. Raises NeverWorks for what is no notification."""
     try:
         records = _notifications.decode(payload).Records
-    except _ILLEGIBLE as error:
+    except ILLEGIBLE as error:
         raise NeverWorks(f"no bucket notification: {error}") from error
     for record in records:
         address = ObjectAddress(record.s3.bucket.name, unquote_plus(record.s3.object.key))
@@ -173,5 +170,5 @@ def parse_given_up(payload: bytes) -> GivenUp:
     """Which message it is. Raises NeverWorks for what is no such advisory."""
     try:
         return _given_up.decode(payload)
-    except _ILLEGIBLE as error:
+    except ILLEGIBLE as error:
         raise NeverWorks(f"no advisory of given up deliveries: {error}") from error

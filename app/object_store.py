@@ -7,9 +7,7 @@ keeps storage from answering becomes StorageUnavailable; an object that isn't th
 
 import asyncio
 import contextlib
-from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from hashlib import sha256
 from typing import Final, TypeVar
 from urllib.parse import quote
 from xml.etree.ElementTree import ParseError
@@ -36,6 +34,7 @@ from app.stored_objects import (
     StoredPdf,
     StoredVersion,
     Unreadable,
+    checksum_of,
     unusual_headers,
 )
 
@@ -257,7 +256,7 @@ class ObjectStore:
 
     async def put_pdf(self, address: ObjectAddress, pdf: bytes, order_sha256: str, template_version: str) -> StoredPdf:
         """Write an invoice's PDF where nothing is yet. What is there already stays, and is told instead."""
-        checksum = b64encode(sha256(pdf).digest()).decode()
+        checksum = checksum_of(pdf)
         headers: dict[str, str | list[str] | tuple[str]] = {
             "content-type": "application/pdf",
             "if-none-match": "*",

@@ -1,7 +1,9 @@
 """What storage tells of the objects that it has: in a ranged GET, a HEAD, a copy, a listing. Pure."""
 
+from base64 import b64encode
 from collections.abc import Iterable
 from datetime import datetime
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -31,6 +33,11 @@ _USUAL_HEADERS: Final = frozenset(
         "x-xss-protection",
     }
 )
+
+
+def checksum_of(content: bytes) -> str:
+    """The SHA-256 as storage says it: base64."""
+    return b64encode(sha256(content).digest()).decode()
 
 
 class StoredObject(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from app.worker import open_worker
 from tests.edge import running_edge
 from tests.own_nats import running_nats
 from tests.stack import MODES, TEMPLATE, announced_stack, database_named, running_stack
-from tests.story import bearers
+from tests.story import bearers, client_of
 
 _running = contextlib.ExitStack()
 _failures = []
@@ -143,6 +143,13 @@ async def root(stack, environment):
     settings = worker_settings(environment)
     async with object_store.connect(settings.storage, stack.root) as store:
         yield store
+
+
+@pytest.fixture
+async def administrator(stack):
+    """All of S3, as its administrator can use it."""
+    async with client_of(stack, stack.root) as client:
+        yield client
 
 
 @pytest.fixture

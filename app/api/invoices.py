@@ -16,6 +16,7 @@ from app.access import Action, Principal, check
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, as_problem, documented
 from app.api.strict_json import json_only
+from app.api.views import public_url
 from app.errors import (
     InvalidRequest,
     InvoiceMismatch,
@@ -159,4 +160,4 @@ def _status(rendered: Rendered) -> int:
 
 def _view(rendered: Rendered, parts: Parts) -> InvoiceView:
     media = rendered.media
-    return InvoiceView(media.id, f"{parts.settings.media_public_url}/files/{media.id}", media.storage_path)
+    return InvoiceView(media.id, public_url(media, parts), media.storage_path)

@@ -19,6 +19,7 @@ from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.api.strict_json import json_only
 from app.errors import InvalidRequest, NotAllowed, NotAuthenticated, Refusal, UnsupportedBody
+from app.field_problems import ILLEGIBLE
 from app.flow.grant_download import Disposition, PresignedDownload, grant_downloads
 
 SUBJECT: Final = "media.links"
@@ -80,7 +81,7 @@ async def _answer_on_bus(parts: Parts, payload: bytes, headers: Mapping[str, str
     principal = await parts.callers.principal_on_bus(headers.get("Authorization", ""))
     try:
         wanted = _requests.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except ILLEGIBLE as error:
         raise InvalidRequest(f"The payload is not what this service takes: {error}") from error
     return msgspec.json.encode(await _links(wanted, principal, parts))
 

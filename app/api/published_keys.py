@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from app.errors import KeysUnavailable
+from app.field_problems import ILLEGIBLE
 
 ALGORITHMS: Final = frozenset({"RS256", "ES256", "EdDSA"})
 # A published key that auth-service takes back opens nothing after this long, and its JWKS server may be away so long.
@@ -28,7 +29,6 @@ _PAUSE_SECONDS: Final = 10
 _FETCH_SECONDS: Final = 5
 # A hundred RSA keys are a fifth of it.
 _MAX_BYTES: Final = 262_144
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 log = structlog.get_logger()
 
@@ -87,7 +87,7 @@ class PublishedKeys:
             httpx.HTTPError,
             httpx.InvalidURL,
             TimeoutError,
-            *_UNREADABLE,
+            *ILLEGIBLE,
             _Refused,
         ) as error:
             log.warning("keys.fetch_failed", reason=type(error).__name__)

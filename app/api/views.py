@@ -92,15 +92,15 @@ def etag(media: MediaObject) -> str:
 
 
 def _fields(view: type[_Described], media: MediaObject, parts: Parts) -> dict[str, Any]:
-    made = {"url": _url(media, parts), "download_url": _download_url(media, parts)}
+    made = {"url": public_url(media, parts), "download_url": _download_url(media, parts)}
     return {name: made[name] if name in made else getattr(media, name) for name in view.__struct_fields__}
 
 
-def _url(media: MediaObject, parts: Parts) -> str:
+def public_url(media: MediaObject, parts: Parts) -> str:
     return f"{parts.settings.media_public_url}/files/{media.id}"
 
 
 def _download_url(media: MediaObject, parts: Parts) -> str | None:
     if media.status != Status.READY:
         return None
-    return f"{_url(media, parts)}/download?token={parts.download_tokens.issue(media.id, media.link_epoch)}"
+    return f"{public_url(media, parts)}/download?token={parts.download_tokens.issue(media.id, media.link_epoch)}"

@@ -21,9 +21,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.cli.tidily import run_tidily
-from app.config import AuditSettings, audit_settings, environment
+from app.config import AuditSettings, audit_settings
 from app.errors import Unavailable
-from app.local.attached import attached_environment
+from app.local.attached import environment_or_stack
 from app.storage_audit import AuditPlan, AuditRefused, Reported, Tally, buckets_of, open_audit
 from app.storage_audit import Progress as Done
 from app.telemetry import configure_logs
@@ -88,8 +88,7 @@ def audit(
     data_dir: Path,
 ) -> None:
     """Compare storage with the rows, in both directions. Safe beside a service at work."""
-    found = environment()
-    settings = audit_settings(found if "DATABASE_URL" in found else attached_environment(data_dir, found))
+    settings = audit_settings(environment_or_stack(data_dir))
     configure_logs(settings.log_level, process="audit")
     plan = AuditPlan(
         repair=repair,

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from app.cli.tidily import run_tidily
-from app.config import ApiSettings, api_settings, environment
+from app.config import ApiSettings, api_settings
 from app.doctor import examine
-from app.local.attached import attached_environment
+from app.local.attached import environment_or_stack
 from app.telemetry import configure_logs
 
 
@@ -23,8 +23,7 @@ from app.telemetry import configure_logs
 def doctor(*, data_dir: Path, strict: bool) -> None:
     """Examine every outside part. Exits with 1 if something must be done."""
     configure_logs("ERROR", process="doctor")
-    found = environment()
-    settings = api_settings(found if "DATABASE_URL" in found else attached_environment(data_dir, found))
+    settings = api_settings(environment_or_stack(data_dir))
     if not run_tidily(_report(settings, strict=strict)):
         raise SystemExit(1)
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +14,7 @@ from pypdf import PdfReader
 
 from app import database, object_store
 from app.cli.tidily import run_tidily
-from app.config import AuditSettings, MigrateSettings, audit_settings, environment, migrate_settings
+from app.config import AuditSettings, MigrateSettings, audit_settings, migrate_settings
 from app.database import Row
 from app.errors import InvoiceMismatch, Refusal, TypesetterUnavailable, Unavailable
 from app.field_problems import ILLEGIBLE, in_plain_words
@@ -22,13 +22,14 @@ from app.flow.render_invoice import complete_invoice
 from app.flow.restore_invoice import Restored, find_invoice, list_invoices, restore_invoice
 from app.invoices.arithmetic import check_arithmetic, check_issuer
 from app.invoices.data import Document, InvoiceOrder, Issuer
-from app.local.attached import attached_environment
+from app.local.attached import environment_or_stack
 from app.local.settings import SAMPLE_ISSUER
 from app.telemetry import configure_logs
 from app.typesetting.pool import typesetting
 from app.typesetting.typesetter import Typeset
 
 _EMBEDDED: Final = "invoice.json"
+_WELL: Final = frozenset({Restored.THERE, Restored.CLOSED, Restored.PUT_BACK, "made"})
 _FOUND: Final = 1
 _COULD_NOT_RUN: Final = 2
 
@@ -72,11 +73,6 @@ async def _typeset(document: Document, template_dir: Path | None) -> Typeset:
     """Within the limits that the service has."""
     async with typesetting(template_dir) as pool:
         return await pool.typeset(document)
-
-
-def _settings_of(data_dir: Path) -> Mapping[str, str]:
-    found = environment()
-    return found if "DATABASE_URL" in found else attached_environment(data_dir, found)
 
 
 def _ran(work: Coroutine[Any, Any, int]) -> int:
@@ -125,7 +121,7 @@ def verify(*, pdf: Path, data_dir: Path) -> None:
     if embedded is None:
         click.echo(f"{pdf}: no invoice of this service, or its data was taken out")
         sys.exit(_FOUND)
-    settings = migrate_settings(_settings_of(data_dir))
+    settings = migrate_settings(environment_or_stack(data_dir))
     sys.exit(_ran(_verify(pdf, content, embedded, settings)))
 
 
@@ -165,7 +161,7 @@ def replay(*, since: datetime, before: datetime, data_dir: Path) -> None:
     """
     if not since < before:
         raise click.BadParameter("--to is not after --from")
-    settings = audit_settings(_settings_of(data_dir))
+    settings = audit_settings(environment_or_stack(data_dir))
     configure_logs(settings.log_level, process="invoice")
     sys.exit(_ran(_replay(since.replace(tzinfo=UTC), before.replace(tzinfo=UTC), settings)))
 
@@ -184,7 +180,7 @@ async def _replay(since: datetime, before: datetime, settings: AuditSettings) ->
             if outcome not in (Restored.THERE, Restored.CLOSED):
                 _say(invoice_number=row["invoice_number"], media_id=str(row["media_id"]), outcome=outcome)
     _say(kind="summary", **counted)
-    return 0 if set(counted) <= {"there", "closed", "put back", "made"} else _FOUND
+    return 0 if set(counted) <= _WELL else _FOUND
 
 
 async def _replayed(row: Row, parts: dict[str, Any]) -> str:

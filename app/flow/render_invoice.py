@@ -53,9 +53,10 @@ async def render_invoice(
 
     Raises InvalidRequest, InvoiceMismatch, InvoiceNumberTaken, NothingToSupersede, MediaClosed, Unavailable.
     """
+    order_sha256 = order.sha256
     while True:
         versions = await database.all(_sql["find_versions"], order.invoice_number)
-        claim = _of_this_order(order, versions)
+        claim = _of_this_order(order_sha256, versions)
         if claim is not None:
             return await _resume(claim, by, database, object_store, typesetting)
         document = _next_document(order, versions, issuer)
@@ -66,7 +67,7 @@ async def render_invoice(
             document.version,
             document.replaces,
             document.invoice_id,
-            order.sha256,
+            order_sha256,
             document.as_json.decode(),
             bucket,
             PREFIX + document.file_name,
@@ -88,8 +89,8 @@ async def complete_invoice(
     return await _resume(claim, None, database, object_store, typesetting)
 
 
-def _of_this_order(order: InvoiceOrder, versions: Sequence[Row]) -> Row | None:
-    return next((row for row in versions if row["order_sha256"] == order.sha256), None)
+def _of_this_order(order_sha256: str, versions: Sequence[Row]) -> Row | None:
+    return next((row for row in versions if row["order_sha256"] == order_sha256), None)
 
 
 def _next_document(order: InvoiceOrder, versions: Sequence[Row], issuer: Issuer) -> Document:

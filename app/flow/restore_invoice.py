@@ -4,11 +4,9 @@ The row keeps what a PDF was made of. With the template and fonts of that time i
 not put back, as they are not the invoice that was issued.
 """
 
-import base64
 from collections.abc import AsyncIterator
 from datetime import datetime
 from enum import StrEnum
-from hashlib import sha256
 from uuid import UUID
 
 import msgspec
@@ -18,7 +16,7 @@ from app.database import Database, Row, queries
 from app.invoices.data import Document
 from app.media import ObjectAddress, Status
 from app.object_store import ObjectStore
-from app.stored_objects import Unreadable
+from app.stored_objects import Unreadable, checksum_of
 from app.typesetting.pool import TypesetterPool
 
 _sql = queries("restore_invoice")
@@ -59,7 +57,7 @@ async def restore_invoice(
         known = (invoice["file_size"], invoice["etag"])
         return Restored.THERE if (head.size_bytes, head.etag) == known else Restored.CHANGED
     typeset = await typesetting.typeset(msgspec.json.decode(invoice["document"], type=Document))
-    if base64.b64encode(sha256(typeset.pdf).digest()).decode() != invoice["checksum_sha256"]:
+    if checksum_of(typeset.pdf) != invoice["checksum_sha256"]:
         return Restored.DIFFERS
     stored = await object_store.put_pdf(address, typeset.pdf, invoice["order_sha256"], typeset.template_version)
     await database.one(
@@ -72,5 +70,4 @@ async def restore_invoice(
 async def find_invoice(pdf: bytes, number: str, version: int, *, database: Database) -> tuple[Row | None, bool]:
     """The invoice that a PDF says it is, and whether it has the bytes that were issued."""
     row = await database.one(_sql["find_version"], number, version)
-    checksum = base64.b64encode(sha256(pdf).digest()).decode()
-    return row, row is not None and row["checksum_sha256"] == checksum
+    return row, row is not None and row["checksum_sha256"] == checksum_of(pdf)

@@ -5,9 +5,16 @@ from pathlib import Path
 
 import msgspec
 
+from app.config import environment
 from app.local.settings import Addresses, Buckets, service_environment
 from app.local.stack_file import StackFile
 from app.local.stack_secrets import load_secrets
+
+
+def environment_or_stack(data_dir: Path) -> Mapping[str, str]:
+    """The process's environment, or where that has no settings what the stack of this folder tells its API."""
+    found = environment()
+    return found if "DATABASE_URL" in found else attached_environment(data_dir, found)
 
 
 def attached_environment(data_dir: Path, inherited: Mapping[str, str]) -> dict[str, str]:

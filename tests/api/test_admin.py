@@ -13,7 +13,6 @@ from tests.api.test_upload_requests import problem
 from tests.stack import MODES
 from tests.story import (
     ask,
-    client_of,
     complete,
     land,
     lands_at,
@@ -41,12 +40,6 @@ async def bus(own_nats):
     await client.jetstream().purge_stream(DEAD_STREAM)
     yield client
     await client.close()
-
-
-@pytest.fixture
-async def administrator(stack):
-    async with client_of(stack, stack.root) as client:
-        yield client
 
 
 @pytest.fixture

@@ -14,18 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.attacks.ground import open_ground, working
 from tests.attacks.serving import api_process, bus_of_one_s_own, database_of_one_s_own
-from tests.story import client_of
 
 # Of the API whose socket is attacked. It hardly sees the difference: `make test` attacks one, `make attacks` the other.
 SOCKET_MODE = os.environ.get("ATTACKED_MODE", "in place")
 # What is tried often here is neither uploads nor storage.
 ROOM = {"UPLOAD_RATE_PER_MINUTE": "0", "MAX_PENDING_UPLOADS": "0", "STORE_SELF_TEST": "off"}
-
-
-@pytest.fixture
-async def administrator(stack):
-    async with client_of(stack, stack.root) as client:
-        yield client
 
 
 @pytest.fixture(scope="session")

@@ -45,12 +45,6 @@ def settings(stack, edge):
 
 
 @pytest.fixture
-async def administrator(stack):
-    async with client_of(stack, stack.root) as client:
-        yield client
-
-
-@pytest.fixture
 async def landing(administrator):
     """Where an attacker would write; removed if that came off."""
     address = ObjectAddress("media", f"uploads/{secrets.token_hex(12)}")

@@ -7,7 +7,6 @@ import pytest
 
 from app.local.parts import run_parts
 from tests.deployment import deploy
-from tests.story import client_of
 
 
 @pytest.fixture
@@ -31,12 +30,6 @@ async def left_in(administrator, environment):
         for bucket in buckets & there
         async for found in administrator.list_objects(bucket, recursive=True, include_version=True)
     ]
-
-
-@pytest.fixture
-async def administrator(stack):
-    async with client_of(stack, stack.root) as client:
-        yield client
 
 
 @pytest.fixture

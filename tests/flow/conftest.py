@@ -8,13 +8,6 @@ from nats.js.api import DeliverPolicy
 from app.errors import NeverWorks
 from app.events import NOTIFICATION_STREAM, NOTIFICATION_SUBJECT, parse_notification
 from tests.flow.interrupted import finalizing
-from tests.story import client_of
-
-
-@pytest.fixture
-async def administrator(stack):
-    async with client_of(stack, stack.root) as client:
-        yield client
 
 
 def _named(payload):

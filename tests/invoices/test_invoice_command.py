@@ -11,7 +11,7 @@ import pytest
 
 from app.media import ObjectAddress
 from tests.invoices.orders import SAMPLES, generated, order
-from tests.story import client_of, download, write
+from tests.story import download, write
 
 ROOT = Path(__file__).parents[2]
 NOVEMBER = ["--from", "2020-01-01", "--to", "2100-01-01"]
@@ -33,12 +33,6 @@ def media(environment, tmp_path):
         return process.returncode, out.decode(), err.decode()
 
     return run
-
-
-@pytest.fixture
-async def administrator(stack):
-    async with client_of(stack, stack.root) as client:
-        yield client
 
 
 @pytest.fixture

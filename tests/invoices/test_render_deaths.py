@@ -6,19 +6,13 @@ from app.errors import InvoiceNumberTaken
 from app.media import ObjectAddress
 from tests.invoices.interrupted import MOMENTS, Killed, rendering, with_issuer
 from tests.invoices.orders import order
-from tests.story import client_of, sha256_of
+from tests.story import sha256_of
 
 
 @pytest.fixture
 async def render(environment):
     async with rendering(environment) as step:
         yield step
-
-
-@pytest.fixture
-async def administrator(stack):
-    async with client_of(stack, stack.root) as client:
-        yield client
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
