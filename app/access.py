@@ -42,6 +42,7 @@ class Action(StrEnum):
     DOWNLOAD = "download"
     DOWNLOAD_MANY = "get many links"
     COMPLETE = "complete"
+    RENEW = "renew"
     CHANGE = "change"
     REVOKE_LINKS = "revoke links"
     DELETE = "delete"
@@ -69,13 +70,14 @@ _ALLOWED: Final[Mapping[Action, frozenset[Standing]]] = {
     ),
     Action.DOWNLOAD_MANY: frozenset({_S.LINKER, _S.ADMIN}),
     Action.COMPLETE: frozenset({_S.UPLOADER, _S.WRITER, _S.ADMIN}),
+    Action.RENEW: frozenset({_S.UPLOADER}),
     Action.CHANGE: frozenset({_S.UPLOADER, _S.WRITER, _S.ADMIN}),
     Action.REVOKE_LINKS: frozenset({_S.UPLOADER, _S.ADMIN}),
     Action.DELETE: frozenset({_S.UPLOADER, _S.WRITER, _S.ADMIN}),
     Action.ADMINISTER: frozenset({_S.ADMIN}),
 }
 _OF_ONE_OBJECT: Final = frozenset(
-    {Action.SEE, Action.DOWNLOAD, Action.COMPLETE, Action.CHANGE, Action.REVOKE_LINKS, Action.DELETE}
+    {Action.SEE, Action.DOWNLOAD, Action.COMPLETE, Action.RENEW, Action.CHANGE, Action.REVOKE_LINKS, Action.DELETE}
 )
 _WITHOUT_BEARER: Final = frozenset({_S.NOBODY, _S.LINK_HOLDER})
 _SCOPES: Final = {

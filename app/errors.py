@@ -19,6 +19,7 @@ Refusal
 ├── UploadTooLarge            upload_too_large
 ├── TypeNotAllowed            type_not_allowed
 ├── UploadNotReceived         upload_not_received
+├── UploadPeriodOver          upload_period_over
 ├── IdempotencyKeyReused      idempotency_key_reused
 ├── QuotaExceeded             quota_exceeded
 ├── InvoiceMismatch           invoice_mismatch
@@ -218,6 +219,15 @@ class UploadNotReceived(Refusal):
 
     def __init__(self) -> None:
         super().__init__("Storage has not received this upload. PUT the bytes to the URL of `upload` first.")
+
+
+class UploadPeriodOver(Refusal):
+    """Raised when a pending upload is to be renewed, but was asked for too long ago."""
+
+    code = "upload_period_over"
+
+    def __init__(self, hours: int) -> None:
+        super().__init__(f"An upload can be renewed for {hours} hours after it was asked for. Ask for a new one.")
 
 
 class IdempotencyKeyReused(Refusal):

@@ -16,6 +16,8 @@ _LOCK: Final = 5_318_008  # any number that no other user of this database locks
 _TRIES: Final = 15
 _PAUSE_SECONDS: Final = 1.0
 _LOCK_POLL_SECONDS: Final = 0.1
+# Up to a semicolon that ends a line, but not one in the body of a function.
+_STATEMENT: Final = re.compile(r"(?:\$\$.*?\$\$|.)+?(?:;\n|\Z)", re.DOTALL)
 
 log = structlog.get_logger()
 
@@ -69,10 +71,14 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", name: str) ->
             await connection.execute(record, name)
         return
     await _drop_unfinished_indexes(connection, sql)
-    for statement in sql.split(";\n"):  # each on its own, as several at once would be a transaction
-        if statement.strip():
-            await connection.execute(statement)
+    for statement in statements(sql):  # each on its own, as several at once would be a transaction
+        await connection.execute(statement)
     await connection.execute(record, name)
+
+
+def statements(sql: str) -> list[str]:
+    """Those of a migration that is no transaction, in order."""
+    return [statement for statement in _STATEMENT.findall(sql) if statement.strip()]
 
 
 async def _drop_unfinished_indexes(connection: "asyncpg.Connection[asyncpg.Record]", sql: str) -> None:

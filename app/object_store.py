@@ -25,6 +25,7 @@ from app.config import Identity, Storage
 from app.errors import StorageUnavailable
 from app.media import ObjectAddress
 from app.stored_objects import (
+    CACHE_CONTROL,
     Continuation,
     Copied,
     HashedCopy,
@@ -197,6 +198,7 @@ class ObjectStore:
         named = quote(f"/{source.bucket}/{source.key}") + (f"?versionId={version_id}" if version_id else "")
         headers: dict[str, str | list[str] | tuple[str]] = {
             "content-type": content_type,
+            "cache-control": CACHE_CONTROL,
             "x-amz-copy-source": named,
             "x-amz-checksum-algorithm": "SHA256",
             "x-amz-metadata-directive": "REPLACE",
@@ -259,6 +261,7 @@ class ObjectStore:
         checksum = checksum_of(pdf)
         headers: dict[str, str | list[str] | tuple[str]] = {
             "content-type": "application/pdf",
+            "cache-control": CACHE_CONTROL,
             "if-none-match": "*",
             "x-amz-checksum-sha256": checksum,
             _ORDER_SHA256: order_sha256,

@@ -1,12 +1,19 @@
 """What storage tells of the objects that it has: in a ranged GET, a HEAD, a copy, a listing. Pure."""
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
 import msgspec
+
+CACHE_CONTROL: Final = "private, max-age=86400, immutable"
+"""How browsers may keep a served file, stored with each object: docs/decisions/0029.
+
+Each presigned PUT signs it. A page that sets the header itself keeps its browser from adding one of its own, as
+browsers do beside `if-none-match` (https://fetch.spec.whatwg.org/#http-network-or-cache-fetch).
+"""
 
 # What every object has; any other header that storage gives back was put there by the uploader.
 _USUAL_HEADERS: Final = frozenset(
@@ -116,6 +123,12 @@ class StoredHead(msgspec.Struct, frozen=True):
     is_delete_marker: bool = False
 
 
-def unusual_headers(headers: Iterable[str]) -> tuple[str, ...]:
-    """Those of an answer that the uploader had stored with the object, in lower case."""
-    return tuple(sorted({name.lower() for name in headers} - _USUAL_HEADERS))
+def unusual_headers(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of an answer that the uploader stored with the object and no URL asked for, in lower case.
+
+    None for Cache-Control is fine: URLs from before it was signed are used up within their lives.
+    """
+    unusual = {name.lower(): value for name, value in headers.items() if name.lower() not in _USUAL_HEADERS}
+    if unusual.get("cache-control") == CACHE_CONTROL:
+        del unusual["cache-control"]
+    return tuple(sorted(unusual))

@@ -59,7 +59,7 @@ class MediaObjects(Controller):
             changes=parts.changes,
         )
         headers = {"Preference-Applied": f"wait={wait_seconds}"} if wait_seconds else {}
-        return Response(view_media(media, parts), headers={**headers, "ETag": etag(media)})
+        return Response(view_media(media, parts, request.user), headers={**headers, "ETag": etag(media)})
 
     @get("", operation_id="listMedia", responses=documented(NotAuthenticated))
     async def list(
@@ -84,7 +84,7 @@ class MediaObjects(Controller):
             database=parts.database,
         )
         return MediaPage(
-            items=[view_media(media, parts) for media in found.media],
+            items=[view_media(media, parts, request.user) for media in found.media],
             page=page,
             limit=limit,
             next_cursor=found.next_cursor,
@@ -122,7 +122,7 @@ class MediaObjects(Controller):
         after = changed(media, data)
         check_move(caller, media, after)
         saved = await change_media(after, revision=media.revision, by=caller.actor, database=parts.database)
-        return Response(view_media(saved, parts), headers={"ETag": etag(saved)})
+        return Response(view_media(saved, parts, caller), headers={"ETag": etag(saved)})
 
     @post(
         "/{media_id:str}/revoke-links",

@@ -50,6 +50,7 @@ from app.errors import (
     TypesetterUnavailable,
     UnsupportedBody,
     UploadNotReceived,
+    UploadPeriodOver,
     UploadRateExceeded,
     UploadTooLarge,
 )
@@ -57,7 +58,10 @@ from app.invoices.billing import MAX_BYTES as MAX_ORDER_BYTES
 from app.telemetry import REQUESTS_REFUSED
 
 MAX_BODY_BYTES: Final = 65_536
+# A hundred uploads whose names have 255 characters, each of them escaped in JSON.
+MAX_BATCH_BYTES: Final = 400_000
 _INVOICES: Final = "/api/v1/media/invoices/"
+_BATCH: Final = "/api/v1/media/uploads"
 _LONGEST_DETAIL: Final = 1_000
 _MEDIA_TYPE: Final = "application/problem+json"
 
@@ -80,6 +84,7 @@ STATUS: Final[dict[type[Refusal], int]] = {
     UploadTooLarge: 413,
     TypeNotAllowed: 415,
     UploadNotReceived: 409,
+    UploadPeriodOver: 409,
     IdempotencyKeyReused: 422,
     QuotaExceeded: 409,
     InvoiceMismatch: 422,
@@ -125,8 +130,10 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def longest_body(path: str) -> int:
-    """How many bytes a body may have: orders of invoices are longer than all else."""
-    return MAX_ORDER_BYTES if path.startswith(_INVOICES) else MAX_BODY_BYTES
+    """How many bytes a body may have: orders of invoices and batches of uploads are longer than all else."""
+    if path.startswith(_INVOICES):
+        return MAX_ORDER_BYTES
+    return MAX_BATCH_BYTES if path == _BATCH else MAX_BODY_BYTES
 
 
 def documented(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:

@@ -6,9 +6,10 @@ from uuid import UUID
 
 import msgspec
 
+from app.access import Principal
 from app.api.parts import Parts
-from app.flow.request_upload import PresignedUpload, RequestedUpload
 from app.media import MediaObject, Status
+from app.presigned_upload import PresignedUpload
 
 
 class _Described(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,9 +27,13 @@ class _Described(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MediaView(_Described, frozen=True, kw_only=True):
-    """A media object. `download_url` is there once it is ready; its token serves public objects without a bearer."""
+    """A media object. `download_url` is there once it is ready; its token serves public objects without a bearer.
+
+    `upload_expires_at` tells the uploader of a pending one when its URL ends, or has ended.
+    """
 
     download_url: str | None
+    upload_expires_at: datetime | None
     rejection_reason: str | None
     context_type: str | None
     context_id: UUID | None
@@ -45,7 +50,6 @@ class AdminView(MediaView, frozen=True, kw_only=True):
     """What an admin sees besides."""
 
     uploaded_by: UUID | None
-    upload_expires_at: datetime | None
     finalized_at: datetime | None
     finalized_by: str | None
     bucket_name: str
@@ -74,12 +78,15 @@ class MediaPage(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
-def view_upload(requested: RequestedUpload, parts: Parts) -> UploadView:
-    return UploadView(**_fields(_Described, requested.media, parts), upload=requested.upload)
+def view_upload(media: MediaObject, upload: PresignedUpload | None, parts: Parts) -> UploadView:
+    return UploadView(**_fields(_Described, media, parts), upload=upload)
 
 
-def view_media(media: MediaObject, parts: Parts) -> MediaView:
-    return MediaView(**_fields(MediaView, media, parts))
+def view_media(media: MediaObject, parts: Parts, caller: Principal) -> MediaView:
+    fields = _fields(MediaView, media, parts)
+    if media.status != Status.PENDING or media.uploaded_by != caller.id:
+        fields["upload_expires_at"] = None
+    return MediaView(**fields)
 
 
 def view_for_admin(media: MediaObject, parts: Parts) -> AdminView:

@@ -29,6 +29,7 @@ from app.cli.media_api import Api, Presigned, Wanted, http_client, local_stack
 
 _WAIT_SECONDS: Final = 20  # how long one request waits for the status to change
 _CHUNK_BYTES: Final = 256 * 1024
+_TRIES: Final = 3  # of a PUT
 _TYPES: Final = mimetypes.MimeTypes()
 _TYPES.add_type("image/webp", ".webp")  # Python 3.11 leaves it to the machine's own table
 _TYPES.add_type("image/jpeg", ".jfif")
@@ -145,9 +146,23 @@ def _display_name(name: str) -> str:
 
 
 def _put(source: io.BufferedReader, presigned: Presigned, wanted: Wanted) -> None:
-    """Send the bytes to storage. The headers hold the content length, so that they are not sent in chunks."""
+    """Send the bytes to storage, again where the connection breaks. A 412 says that an earlier try has landed."""
+    with _to_storage(presigned.url, "upload") as http:
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                response = _put_once(http, source, presigned, wanted)
+                break
+            except httpx.TransportError:
+                if not tries_left:
+                    raise
+    if response.status_code != httpx.codes.PRECONDITION_FAILED:
+        _refuse_storage_error(response, "upload")
+
+
+def _put_once(http: httpx.Client, source: io.BufferedReader, presigned: Presigned, wanted: Wanted) -> httpx.Response:
+    """With their length, so that they are not sent in chunks."""
     source.seek(0)
-    with _to_storage(presigned.url, "upload") as http, _progress(wanted.file_name, wanted.file_size) as advance:
+    with _progress(wanted.file_name, wanted.file_size) as advance:
 
         def body() -> Iterator[bytes]:
             left = wanted.file_size
@@ -158,8 +173,8 @@ def _put(source: io.BufferedReader, presigned: Presigned, wanted: Wanted) -> Non
             if left:
                 raise click.ClickException(f"{wanted.file_name} became shorter while it was sent.")
 
-        response = http.put(presigned.url, headers=presigned.headers, content=body())
-        _refuse_storage_error(response, "upload")
+        headers = presigned.headers | {"content-length": str(presigned.content_length)}
+        return http.put(presigned.url, headers=headers, content=body())
 
 
 def _follow(api: Api, media_id: uuid.UUID, timeout_seconds: int) -> None:

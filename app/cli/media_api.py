@@ -30,10 +30,11 @@ class Wanted(msgspec.Struct, omit_defaults=True):
 
 
 class Presigned(msgspec.Struct):
-    """A PUT that storage accepts once, with exactly these headers."""
+    """A PUT that storage accepts once: so many bytes, with exactly these headers."""
 
     url: str
     headers: dict[str, str]
+    content_length: int
 
 
 class Requested(msgspec.Struct):

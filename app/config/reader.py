@@ -26,6 +26,7 @@ from app.errors import InvoiceMismatch, Misconfigured
 from app.field_problems import ILLEGIBLE, in_plain_words
 from app.invoices.arithmetic import check_issuer
 from app.invoices.data import Issuer
+from app.media_types import canonical_media_type
 
 _VARIABLES: Final = {variable.name: variable for variable in VARIABLES}
 # What NATS takes as a name, and as a subject without a wildcard (https://docs.nats.io/nats-concepts/subjects).
@@ -131,7 +132,7 @@ class Reader:
         return origins
 
     def types(self, name: str) -> frozenset[str]:
-        return frozenset(part.strip().lower() for part in self.text(name).split(",") if part.strip())
+        return frozenset(canonical_media_type(part) for part in self.text(name).split(",") if part.strip())
 
     def log_level(self) -> str:
         value = self.text("LOG_LEVEL").upper()
@@ -199,6 +200,7 @@ class Reader:
             max_file_size_bytes=self.whole_number("MAX_FILE_SIZE_MB", at_most=5 * 1024 * 1024) * 1024 * 1024,
             allowed_types=self.types("ALLOWED_IMAGE_TYPES") | self.types("ALLOWED_DOCUMENT_TYPES"),
             url_ttl_seconds=self.whole_number("UPLOAD_URL_TTL_SECONDS", at_most=7 * 86_400),
+            max_upload_hours=self.whole_number("MAX_UPLOAD_HOURS", at_most=7 * 24),
             grace_seconds=self.whole_number("UPLOAD_GRACE_SECONDS"),
         )
 

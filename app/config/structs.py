@@ -78,6 +78,7 @@ class UploadPolicy(msgspec.Struct, frozen=True):
     max_file_size_bytes: int
     allowed_types: frozenset[str]
     url_ttl_seconds: int
+    max_upload_hours: int
     grace_seconds: int
 
 

@@ -74,6 +74,12 @@ VARIABLES: Final = (
     ),
     Variable("PUBLIC_TOKEN_TTL_SECONDS", "Life of those tokens", "api", "3600"),
     Variable("UPLOAD_URL_TTL_SECONDS", "Life of a presigned PUT", "api", "600"),
+    Variable(
+        "MAX_UPLOAD_HOURS",
+        "How long after it was asked for a pending upload's PUT can be renewed, at most 168",
+        "api",
+        "24",
+    ),
     Variable("DOWNLOAD_URL_TTL_SECONDS", "Life of a presigned GET", "api", "300"),
     Variable("MAX_FILE_SIZE_MB", "Largest upload, in units of 1,048,576 bytes", "api", "10"),
     Variable("ALLOWED_IMAGE_TYPES", "Image types that may be uploaded", "api", "image/jpeg,image/png,image/webp"),

@@ -13,6 +13,7 @@ _sql = queries("audit")
 
 AuditAction = Literal[
     "upload.requested",
+    "upload.renewed",
     "upload.finalized",
     "upload.retried",
     "link.issued",

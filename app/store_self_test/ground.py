@@ -20,11 +20,13 @@ from app.errors import StorageUnavailable
 from app.media import COPIES_PREFIX, UPLOADS_PREFIX, ObjectAddress
 from app.object_store import ObjectStore
 from app.signing import signer_of
+from app.stored_objects import CACHE_CONTROL
 
 BODY: Final = b"The store's self-test wrote this."
 SHA256: Final = base64.b64encode(hashlib.sha256(BODY).digest()).decode()
 # As the service signs an upload.
 SIGNED: Final = {
+    "cache-control": CACHE_CONTROL,
     "content-length": str(len(BODY)),
     "content-type": "text/plain",
     "if-none-match": "*",

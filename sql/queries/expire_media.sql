@@ -3,11 +3,15 @@
 SELECT * FROM media.media_objects WHERE status = 'ready' AND expires_at <= now() ORDER BY expires_at LIMIT 200;
 
 -- name: mark_expired
--- An object that is still in the state that it was seen in ($2) expires: whatever bytes there are become due for removal,
--- and MediaExpired is written.
+-- An object whose time is over expires, if it is still in the state that it was seen in ($2): whatever bytes there are
+-- become due for removal, and MediaExpired is written. An upload that was renewed meanwhile has time left.
 WITH gone AS (
     UPDATE media.media_objects SET status = 'expired', updated_at = now()
     WHERE id = $1 AND status = $2
+      AND CASE status
+          WHEN 'pending' THEN upload_expires_at + $6 * interval '1 second' <= now()
+          ELSE expires_at <= now()
+      END
     RETURNING *
 ), copies AS (
     UPDATE media.purges AS p SET due_at = now() FROM gone WHERE p.media_id = gone.id

@@ -19,7 +19,7 @@ class Upload:
 
     def __init__(self, ground, user, data, asked):
         self.ground, self.user, self.data, self.asked = ground, user, data, asked
-        self.headers = asked["upload"]["headers"]
+        self.headers = asked["upload"]["headers"] | {"content-length": str(asked["upload"]["content_length"])}
 
     async def send(self, body, *, then_hang_up=False, **changed):
         """The PUT with this body; a header that is None is left out, and one that is a list comes several times."""

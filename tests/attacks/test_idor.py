@@ -84,6 +84,10 @@ def _into(context_type):
 
 ATTEMPTS = {
     "ask for an upload": Attempt("requestUpload", Action.UPLOAD, lambda _: _wanted()),
+    "ask for many uploads": Attempt("requestUploads", Action.UPLOAD, lambda _: {"uploads": [_wanted()]}),
+    "slip one of many into the context": Attempt(
+        "requestUploads", Action.UPLOAD_INTO_CONTEXT, lambda target: {"uploads": [_into("ticket_photo")(target)]}
+    ),
     "slip an upload into the context": Attempt("requestUpload", Action.UPLOAD_INTO_CONTEXT, _into("ticket_photo")),
     "forge an invoice": Attempt("requestUpload", Action.UPLOAD_INVOICE, _into("invoice_pdf")),
     "print an invoice": Attempt(
@@ -94,6 +98,7 @@ ATTEMPTS = {
     "get the file": Attempt("downloadMedia", Action.DOWNLOAD),
     "get many files": Attempt("getDownloadUrls", Action.DOWNLOAD_MANY, lambda target: {"ids": [target.id]}),
     "finish the upload": Attempt("completeUpload", Action.COMPLETE),
+    "get a URL to write to": Attempt("renewUpload", Action.RENEW, otherwise="media_closed"),
     "rename the file": Attempt("changeMedia", Action.CHANGE, lambda _: {"original_file_name": "taken.png"}),
     "kill the links": Attempt("revokeLinks", Action.REVOKE_LINKS),
     "delete the file": Attempt("deleteMedia", Action.DELETE),
@@ -192,6 +197,8 @@ async def attempt(site, schema, tried, caller, target):
 
 def verdict_on(response, otherwise=None):
     """What the answer says, in the words of the table."""
+    if response.status_code == 200 and '"error":"not_allowed"' in response.text:
+        return Verdict.NOT_ALLOWED  # the one entry of a batch
     if response.status_code in (200, 201, 204, 302):
         return Verdict.ALLOWED
     code = response.json()["code"]

@@ -218,9 +218,8 @@ async def test_to_have_served_as_the_other_thing(ground, name):
         "text/html",
         "image/svg+xml",
         "application/xhtml+xml",
-        "image/png;x=y",
         "image/png, text/html",
-        "IMAGE/PNG",
+        "TEXT/HTML; charset=image/png",
         "*/*",
     ],
 )

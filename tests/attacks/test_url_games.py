@@ -94,7 +94,8 @@ class Put:
 
     def __init__(self, ground, user, data, asked):
         self.ground, self.user, self.data, self.asked = ground, user, data, asked
-        self.url, self.headers = asked["upload"]["url"], asked["upload"]["headers"]
+        self.url = asked["upload"]["url"]
+        self.headers = asked["upload"]["headers"] | {"content-length": str(len(data))}
         self.key = lands_at(asked).key
 
     async def send(self, url=None, method="PUT", *, host=None, **more):

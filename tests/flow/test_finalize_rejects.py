@@ -23,7 +23,6 @@ from tests.story import (
 
 # Headers that storage keeps with the object although the URL did not ask for them.
 KEPT = {
-    "Cache-Control": "max-age=99999999",
     "Content-Disposition": "inline",
     "Content-Encoding": "gzip",
     "Content-Language": "xx",
@@ -33,6 +32,7 @@ KEPT = {
 }
 # Headers that storage refuses, as they are not signed, not allowed to the uploader, or need what is not set up.
 REFUSED = {
+    "cache-control": ("max-age=0", 403, "SignatureDoesNotMatch"),  # a browser's own, beside if-none-match
     "x-amz-meta-a": ("b", 400, "AccessDenied"),
     "x-amz-meta-x-minio-internal-compression": ("x", 400, "AccessDenied"),
     "x-minio-internal-compression": ("x", 400, "InvalidArgument"),
@@ -48,7 +48,7 @@ FORGOTTEN = {
     "x-amz-grant-read": "uri=http://acs.amazonaws.com/groups/global/AllUsers",
     "x-amz-website-redirect-location": "https://elsewhere.test/",
 }
-OURS = {"content-disposition", "content-type"}  # said by the presigned GET
+OURS = {"cache-control", "content-disposition", "content-type"}  # signed by the PUT, and said by the presigned GET
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,8 @@ async def test_a_header_that_storage_refuses_leaves_nothing_behind(api, storage,
 async def _assert_served_plainly(api, storage, user, media_id, data):
     served = await download(api, storage, user, media_id)
     assert (served.status_code, served.content) == (200, data)
-    smuggled = {name.lower() for name in (*KEPT, *FORGOTTEN)} | {"x-amz-tagging-count"}
+    smuggled = {name.lower() for name in (*KEPT, *FORGOTTEN)} | {"cache-control", "x-amz-tagging-count"}
     assert smuggled & set(served.headers) <= OURS
+    assert served.headers["cache-control"] == "private, max-age=86400, immutable"
     assert served.headers["content-disposition"] == 'attachment; filename="photo.png"'
     assert served.headers["content-type"] == "image/png"

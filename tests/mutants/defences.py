@@ -15,37 +15,37 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
-        "sql/queries/request_upload.sql",
-        "WHERE ($18 = 0 OR $18 > (",
-        "WHERE (true OR $18 > (",
+        "sql/migrations/0005_renewals_and_batches.sql",
+        "WHEN uploads_per_minute > 0 AND cardinality(recent) >= uploads_per_minute THEN",
+        "WHEN false THEN",
         "tests/attacks/test_limit_races.py::test_more_than_twenty_uploads_in_a_minute",
     ),
     Mutant(
-        "sql/queries/request_upload.sql",
-        "AND ($19::integer = 0 OR u.pending_uploads < $19)",
-        "AND ($19::integer = 0 OR u.pending_uploads <= $19)",
+        "sql/migrations/0005_renewals_and_batches.sql",
+        "asking.pending_uploads >= most_pending",
+        "asking.pending_uploads > most_pending",
         "tests/attacks/test_limit_races.py::test_more_than_fifty_uploads_open",
     ),
     Mutant(
-        "sql/queries/request_upload.sql",
-        "AND ($20 = 0 OR u.held_bytes + $5 <= $20)",
-        "AND ($20 = 0 OR u.held_bytes <= $20)",
+        "sql/migrations/0005_renewals_and_batches.sql",
+        "asking.held_bytes + entry.file_size > quota_bytes",
+        "asking.held_bytes > quota_bytes",
         "tests/attacks/test_limit_races.py::test_a_byte_over_the_quota",
     ),
     Mutant(
-        "app/flow/request_upload.py",
+        "app/presigned_upload.py",
         '"if-none-match": "*",',
         "",
         "tests/attacks/test_replays.py::test_to_put_other_bytes_over_those_that_wait_for_their_check",
     ),
     Mutant(
-        "app/flow/request_upload.py",
-        '"content-length": str(pending.file_size),',
-        "",
+        "app/presigned_upload.py",
+        'headers={"content-length": str(pending.file_size), **headers},',
+        "headers=headers,",
         "tests/attacks/test_body_games.py::test_to_store_other_bytes_as",
     ),
     Mutant(
-        "app/flow/request_upload.py",
+        "app/presigned_upload.py",
         'headers["x-amz-checksum-sha256"] = pending.declared_checksum_sha256',
         "pass",
         "tests/attacks/test_body_games.py::test_to_serve_other_bytes_of_the_same_length",
@@ -141,9 +141,9 @@ MUTANTS = (
         "tests/attacks/test_forged_notifications.py::test_to_have_an_upload_settled_by_its_key_in_another_bucket",
     ),
     Mutant(
-        "sql/queries/request_upload.sql",
-        "WHERE uploaded_by = $8 AND idempotency_key = $14",
-        "WHERE idempotency_key = $14",
+        "sql/migrations/0005_renewals_and_batches.sql",
+        "WHERE m.uploaded_by = uploader AND m.idempotency_key = entry.idempotency_key;",
+        "WHERE m.idempotency_key = entry.idempotency_key;",
         "tests/attacks/test_cross_object.py::test_to_get_their_upload_by_their_idempotency_key",
     ),
     Mutant(
@@ -207,7 +207,7 @@ MUTANTS = (
         "tests/attacks/test_identities.py::test_the_uploader_reads_lists_and_deletes_nothing",
     ),
     Mutant(
-        "app/flow/request_upload.py",
+        "app/upload_request.py",
         "class UploadRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):",
         "class UploadRequest(msgspec.Struct, frozen=True, kw_only=True):",
         "tests/attacks/test_json_games.py::TestWantsToSayWhatTheServiceSays",

@@ -98,7 +98,7 @@ def _outside_transactions():
 @pytest.mark.parametrize("name", _outside_transactions())
 async def test_a_migration_that_is_no_transaction_may_be_killed_after_any_statement(database_url, rows, name):
     text = (ROOT / "sql" / "migrations" / f"{name}.sql").read_text()
-    statements = [statement for statement in text.split(";\n") if statement.strip()]
+    statements = migrations.statements(text)
     before = await catalog(database_url)
     for done in range(len(statements) + 1):
         again = await rows.fetch("DELETE FROM media.migrations WHERE name >= $1 RETURNING name", name)
