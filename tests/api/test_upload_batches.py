@@ -120,9 +120,7 @@ async def test_a_hundred_with_the_longest_names_are_taken_and_no_more(api, beare
 
 @pytest.mark.parametrize("body", ["{}", "[]", '{"uploads": {}}', '{"uploads": [1]}', '{"uploads": [null]}', "{"])
 async def test_a_body_that_is_no_batch_is_refused(api, user, body):
-    answer = await api.post(
-        "/api/v1/media/uploads", content=body, headers=user | {"Content-Type": "application/json"}
-    )
+    answer = await api.post("/api/v1/media/uploads", content=body, headers=user | {"Content-Type": "application/json"})
     if answer.status_code == 200:
         assert [item["error"] for item in answer.json()["items"]] == ["invalid_request"]
     else:
