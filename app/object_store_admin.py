@@ -34,6 +34,9 @@ NOTIFICATION_TARGETS: Final = ("arn:minio:sqs::FAST:nats", "arn:minio:sqs::DURAB
 
 # MinIO takes an empty list for "*", which answers any page as if it were meant. This name never resolves (RFC 6761).
 _NO_ORIGIN: Final = ("https://nobody.invalid",)
+# Where a page's request was redirected from one foreign origin to another, as from the API to storage, its browser says
+# `Origin: null` (https://fetch.spec.whatwg.org/#append-a-request-origin-header). A presigned URL is the authority.
+_REDIRECTED: Final = "null"
 
 _UPLOADS_DAYS: Final = 2
 _ORPHANS_DAYS: Final = 30
@@ -157,7 +160,7 @@ async def _set_up_server(admin: MinioAdmin, origins: tuple[str, ...]) -> None:
     await admin.config_set(
         "api",
         {
-            "cors_allow_origin": ",".join(origins or _NO_ORIGIN),
+            "cors_allow_origin": ",".join((*origins, _REDIRECTED) if origins else _NO_ORIGIN),
             "stale_uploads_expiry": _UNFINISHED_UPLOADS_EXPIRE,
         },
     )

@@ -51,6 +51,7 @@ class Stack(msgspec.Struct, frozen=True):
             api_url="http://media.test",
         )
         service = service_environment({}, addresses, secrets_of(self.secrets, mode), MODES[mode])
+        del service["MINIO_PUBLIC_URL"]
         del service["INVOICE_ISSUER_FILE"]  # only tests of invoices have workers that take them
         return service
 

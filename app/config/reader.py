@@ -32,6 +32,7 @@ _VARIABLES: Final = {variable.name: variable for variable in VARIABLES}
 # What NATS takes as a name, and as a subject without a wildcard (https://docs.nats.io/nats-concepts/subjects).
 _STREAM_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _SUBJECT: Final = re.compile(r"[^\s.*>$]+(\.[^\s.*>]+)*")
+_ANY_LOCAL_PORT: Final = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\]):\*")
 _MIN_KEY_BYTES: Final = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
 
 
@@ -123,11 +124,13 @@ class Reader:
         return networks
 
     def origins(self, name: str) -> tuple[str, ...]:
-        """Origins (RFC 6454), each named: a pattern would let a page in that nobody thought of."""
+        """Origins (RFC 6454), each named: a pattern would let in pages of strangers.
+
+        But for pages of this very machine, whose port may be any: `http://localhost:*`.
+        """
         origins = self.listed(name)
         for origin in origins:
-            parts = urlsplit(origin)
-            if "*" in origin or parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin:
+            if not (_ANY_LOCAL_PORT.fullmatch(origin) or _is_origin(origin)):
                 self._wrong.append(f"{name} holds {origin!r}, which is no origin such as https://www.example.com")
         return origins
 
@@ -244,3 +247,8 @@ class Reader:
         if name is not None and not (Path(name) / "invoice.typ").is_file():
             self._wrong.append("INVOICE_TEMPLATE_DIR has no invoice.typ")
         return None if name is None else Path(name)
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return "*" not in text and parts.scheme in ("http", "https") and f"{parts.scheme}://{parts.netloc}" == text

@@ -101,7 +101,7 @@ VARIABLES: Final = (
     ),
     Variable(
         "CORS_ALLOWED_ORIGINS",
-        "Origins whose pages may call the API and storage, separated by commas",
+        "Origins whose pages may call the API and storage, separated by commas; the port of a loopback one may be `*`",
         "api provision",
         unset="none",
     ),

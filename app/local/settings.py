@@ -9,9 +9,13 @@ import msgspec
 from app.local.ports import LOOPBACK
 from app.local.stack_secrets import StackSecrets
 
+# Another name than the API's: clients that keep Authorization while the host stays the same drop it on the way.
+STORAGE_HOST: Final = "localhost"
 JWT_AUDIENCE: Final = "media"
 JWT_ISSUER: Final = "local-stack"
 SAMPLE_ISSUER: Final = Path(__file__).parents[2] / "pdf_templates" / "samples" / "issuer.json"
+# A front-end developer's page, on whatever port its server chose.
+_PAGES_OF_THIS_MACHINE: Final = "http://localhost:*,http://127.0.0.1:*,https://localhost:*,https://127.0.0.1:*"
 # The stack signs with JWT_SECRET and knows NATS by password, and its processes share one machine's ports: these would
 # contradict it.
 _CONTRADICTING: Final = frozenset(
@@ -61,10 +65,11 @@ def service_environment(
     """For API and workers: all but the storage's root identity."""
     kept = {name: value for name, value in inherited.items() if name not in _CONTRADICTING}
     return {
-        # Unless told otherwise: `media run` tests the store itself, once, and the API's own pages may call it.
+        # Unless told otherwise: `media run` tests the store itself, once, and pages of this machine may call it.
         "STORE_SELF_TEST": "off",
-        "CORS_ALLOWED_ORIGINS": own_origins(addresses.api_url),
+        "CORS_ALLOWED_ORIGINS": _PAGES_OF_THIS_MACHINE,
         "INVOICE_ISSUER_FILE": str(SAMPLE_ISSUER),
+        "MINIO_PUBLIC_URL": f"http://{addresses.minio_endpoint.replace(LOOPBACK, STORAGE_HOST)}",
         **kept,
         **({"MINIO_PUBLIC_URL": addresses.edge_url} if addresses.edge_url else {}),
         "DATABASE_URL": addresses.database_url,
@@ -87,11 +92,6 @@ def service_environment(
         "JWT_ISSUER": JWT_ISSUER,
         "PUBLIC_TOKEN_SECRET": secrets.public_token_secret,
     }
-
-
-def own_origins(api_url: str) -> str:
-    """The API's address as pages know it: by number and by name."""
-    return ",".join(dict.fromkeys((api_url, api_url.replace(f"//{LOOPBACK}:", "//localhost:"))))
 
 
 def provision_environment(service: Mapping[str, str], secrets: StackSecrets) -> dict[str, str]:

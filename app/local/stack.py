@@ -21,7 +21,7 @@ from app.local.parts import Parts, start_parts
 from app.local.ports import LOOPBACK, Ports, choose_ports, listen
 from app.local.sample import sample_png
 from app.local.services import api, wait_for_api, worker
-from app.local.settings import Addresses, Buckets, provision_environment, service_environment
+from app.local.settings import STORAGE_HOST, Addresses, Buckets, provision_environment, service_environment
 from app.local.stack_file import Pids, StackFile, write_stack_file
 from app.local.store_verdict import verdict_line
 from app.local.supervision import Say, keep_running
@@ -112,7 +112,7 @@ def _addresses(parts: Parts, *, has_edge: bool) -> Addresses:
         nats_url=parts.nats_url,
         minio_endpoint=parts.minio_endpoint,
         api_url=f"http://{LOOPBACK}:{parts.ports.api}",
-        edge_url=f"http://{LOOPBACK}:{parts.ports.edge}" if has_edge else None,
+        edge_url=f"http://{STORAGE_HOST}:{parts.ports.edge}" if has_edge else None,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,11 +16,13 @@ from app.store_self_test.finding import Finding, failed, passed
 
 _SKEW_SECONDS: Final = 5
 _TIMEOUT_SECONDS: Final = 5
-_FOREIGN: Final = ("https://not-configured.invalid", "null")
+_FOREIGN: Final = "https://not-configured.invalid"
+_REDIRECTED: Final = "null"  # what a browser says after the API's redirect: object_store_admin
+_ANY_PORT: Final = "3000"
 _ALLOWS: Final = "access-control-allow-origin"
 _PREFLIGHT: Final = {
     "access-control-request-method": "PUT",
-    "access-control-request-headers": "content-type,if-none-match,x-amz-checksum-sha256",
+    "access-control-request-headers": "cache-control,content-type,if-none-match,x-amz-checksum-sha256",
 }
 
 
@@ -51,9 +54,12 @@ def _clock(answer: httpx.Response) -> Finding:
 
 
 async def _cors(client: httpx.AsyncClient, settings: ApiSettings) -> Finding:
-    """A foreign page must not read what a URL gives, nor write with it; a configured one can do both."""
-    configured = settings.cors_allowed_origins
-    foreign = [*_FOREIGN, *(f"{origin}.invalid" for origin in configured)]
+    """A foreign page must not read what a URL gives, nor write with it; a configured one can do both.
+
+    After a redirect a configured page is `null`, and must be able to read.
+    """
+    configured = [origin.replace(":*", f":{_ANY_PORT}") for origin in settings.cors_allowed_origins]
+    foreign = [_FOREIGN, *(_lookalike(origin) for origin in configured)] if configured else [_FOREIGN, _REDIRECTED]
     if let_in := [origin for origin in foreign if any(await _allowed(client, settings, origin))]:
         says = f"pages of any origin may call storage: {let_in[0]} is none of CORS_ALLOWED_ORIGINS"
         advice = "Run `media provision`, and unset MINIO_API_CORS_ALLOW_ORIGIN where storage runs: it would win."
@@ -61,17 +67,27 @@ async def _cors(client: httpx.AsyncClient, settings: ApiSettings) -> Finding:
     if left_out := [origin for origin in configured if await _allowed(client, settings, origin) != {origin}]:
         says = f"pages of {', '.join(left_out)} can't call storage"
         return failed("CORS", says, "Run `media provision` with the same CORS_ALLOWED_ORIGINS.")
-    return passed("CORS", f"only pages of {_listed(configured)} may call storage")
+    if configured and await _readable_by(client, settings, _REDIRECTED) not in (_REDIRECTED, "*"):
+        says = "pages can't read what the API redirects them to (`Origin: null`)"
+        return failed("CORS", says, "Run `media provision`.")
+    return passed("CORS", f"only pages of {_listed(settings.cors_allowed_origins)} may call storage")
+
+
+def _lookalike(origin: str) -> str:
+    """What a pattern for it would let in."""
+    parts = urlsplit(origin)
+    return f"{parts.scheme}://{parts.hostname}.invalid{f':{parts.port}' if parts.port else ''}"
 
 
 async def _allowed(client: httpx.AsyncClient, settings: ApiSettings, origin: str) -> set[str]:
     """Whom storage names as allowed, when asked for a download and when asked whether an upload may be sent."""
-    url = _download_url(settings)
-    answers = [
-        await client.get(url, headers={"origin": origin}),
-        await client.options(url, headers={"origin": origin, **_PREFLIGHT}),
-    ]
-    return {answer.headers.get(_ALLOWS, "") for answer in answers}
+    preflight = await client.options(_download_url(settings), headers={"origin": origin, **_PREFLIGHT})
+    return {await _readable_by(client, settings, origin), preflight.headers.get(_ALLOWS, "")}
+
+
+async def _readable_by(client: httpx.AsyncClient, settings: ApiSettings, origin: str) -> str:
+    answer = await client.get(_download_url(settings), headers={"origin": origin})
+    return str(answer.headers.get(_ALLOWS, ""))
 
 
 def _listed(origins: Iterable[str]) -> str:

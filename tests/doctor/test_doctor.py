@@ -32,6 +32,15 @@ async def complaints(environment):
     return {finding.part: finding.says for finding in found if not finding.ok}
 
 
+def addresses_of(parts):
+    return Addresses(
+        database_url=parts.database_url,
+        nats_url=parts.nats_url,
+        minio_endpoint=parts.minio_endpoint,
+        api_url="http://media.test",
+    )
+
+
 async def test_nothing_is_wrong_with_what_was_just_provisioned(environment):
     assert await complaints(environment) == {}
 
@@ -131,13 +140,7 @@ async def test_unfinished_multipart_uploads_end_after_a_day(own_minio):
     for expiry in ("90m", "24h"):
         async with administering(own_minio) as admin:
             await admin.config_set("api", {"stale_uploads_expiry": expiry, "gzip_objects": "on"})
-            addresses = Addresses(
-                database_url=own_minio.database_url,
-                nats_url=own_minio.nats_url,
-                minio_endpoint=own_minio.minio_endpoint,
-                api_url="http://media.test",
-            )
-            service = service_environment({}, addresses, own_minio.secrets, IN_PLACE)
+            service = service_environment({}, addresses_of(own_minio), own_minio.secrets, IN_PLACE)
             await provision_storage(provision_settings(provision_environment(service, own_minio.secrets)))
             told = await admin.config_get("api")
             assert "stale_uploads_expiry=24h" in told
@@ -177,13 +180,7 @@ async def test_a_clock_that_is_off_is_told(environment, monkeypatch):
 
 async def test_provisioning_lets_configured_pages_call_storage_and_no_others(own_minio, storage):
     """Its default answers any page as if it were meant, and "no origin" is not what MinIO takes an empty list for."""
-    addresses = Addresses(
-        database_url=own_minio.database_url,
-        nats_url=own_minio.nats_url,
-        minio_endpoint=own_minio.minio_endpoint,
-        api_url="http://media.test",
-    )
-    service = service_environment({}, addresses, own_minio.secrets, IN_PLACE)
+    service = service_environment({}, addresses_of(own_minio), own_minio.secrets, IN_PLACE)
     assert (await complaints(service))["CORS"].startswith("pages of any origin may call storage")
     for origins in ("https://www.example.com,http://localhost:8000", "", "https://www.example.com"):
         configured = service | {"CORS_ALLOWED_ORIGINS": origins}
@@ -192,11 +189,34 @@ async def test_provisioning_lets_configured_pages_call_storage_and_no_others(own
         for origin in ("https://www.example.com", "http://localhost:8000", "https://evil.invalid", "null"):
             answer = await storage.get(f"http://{own_minio.minio_endpoint}/media/x", headers={"origin": origin})
             allowed = answer.headers.get("access-control-allow-origin")
-            assert allowed == (origin if origin in origins.split(",") else None)
+            redirected = (
+                "*" if origins and origin == "null" else None
+            )  # what a page from the API's redirect is to storage
+            assert allowed == (origin if origin in origins.split(",") else redirected)
+
+
+async def test_storage_that_does_not_answer_a_redirected_page_is_told(own_minio):
+    """As it was provisioned by the release before."""
+    service = service_environment({}, addresses_of(own_minio), own_minio.secrets, IN_PLACE)
+    configured = service | {"CORS_ALLOWED_ORIGINS": "https://www.example.com"}
+    await provision_storage(provision_settings(provision_environment(configured, own_minio.secrets)))
+    async with administering(own_minio) as admin:
+        await admin.config_set("api", {"cors_allow_origin": "https://www.example.com"})
+    assert (await complaints(configured))["CORS"].startswith("pages can't read what the API redirects them to")
+
+
+async def test_a_page_on_any_port_of_this_machine_may_call_storage_where_that_is_configured(own_minio, storage):
+    service = service_environment({}, addresses_of(own_minio), own_minio.secrets, IN_PLACE)
+    configured = service | {"CORS_ALLOWED_ORIGINS": "http://localhost:*"}
+    await provision_storage(provision_settings(provision_environment(configured, own_minio.secrets)))
+    assert "CORS" not in await complaints(configured)
+    for origin, allowed in (("http://localhost:5173", True), ("http://localhost.invalid:5173", False)):
+        answer = await storage.get(f"http://{own_minio.minio_endpoint}/media/x", headers={"origin": origin})
+        assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
 
 
 async def test_a_configured_page_that_storage_does_not_know_is_told(environment):
-    found = await complaints(environment | {"CORS_ALLOWED_ORIGINS": "http://media.test,https://www.example.com"})
+    found = await complaints(environment | {"CORS_ALLOWED_ORIGINS": "http://localhost:*,https://www.example.com"})
     assert found == {"CORS": "pages of https://www.example.com can't call storage"}
 
 

@@ -47,9 +47,10 @@ async def ask(user, file, **more):
 
 
 async def put(anyone, asked, content):
-    """The PUT to storage, with exactly the headers that were asked for."""
+    """The PUT to storage, with exactly the headers and the length that were asked for."""
     upload = asked["upload"]
-    response = await anyone.request(upload["method"], upload["url"], headers=upload["headers"], content=content)
+    headers = upload["headers"] | {"content-length": str(upload["content_length"])}
+    response = await anyone.request(upload["method"], upload["url"], headers=headers, content=content)
     assert response.status_code == 200, response.text
 
 

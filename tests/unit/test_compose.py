@@ -145,7 +145,7 @@ def test_storage_announces_every_write_twice_once_kept_in_a_volume(resolved):
 
 def test_clients_and_the_service_reach_storage_by_two_addresses(resolved):
     told = environment(resolved, "api")
-    assert (told["MINIO_ENDPOINT"], told["MINIO_PUBLIC_URL"]) == ("minio:9000", "http://localhost:9000")
+    assert (told["MINIO_ENDPOINT"], told["MINIO_PUBLIC_URL"]) == ("minio:9000", "http://127.0.0.1:9000")
 
 
 def test_two_of_each_run_and_every_replica_of_the_api_has_a_port(resolved):

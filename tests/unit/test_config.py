@@ -57,6 +57,11 @@ def test_a_process_that_misses_settings_exits_with_2(command):
         ({"TRUSTED_PROXIES": "10.0.0.1, *"}, "TRUSTED_PROXIES holds '\\*'"),
         ({"TRUSTED_PROXIES": "proxy.example.com"}, "TRUSTED_PROXIES holds"),
         ({"TRUSTED_PROXIES": "10.0.0.1/8"}, "TRUSTED_PROXIES holds"),
+        ({"MAX_UPLOAD_HOURS": "169"}, "MAX_UPLOAD_HOURS"),
+        ({"CORS_ALLOWED_ORIGINS": "https://*.example.com"}, "CORS_ALLOWED_ORIGINS holds"),
+        ({"CORS_ALLOWED_ORIGINS": "https://www.example.com:*"}, "CORS_ALLOWED_ORIGINS holds"),
+        ({"CORS_ALLOWED_ORIGINS": "http://localhost.example.com:*"}, "CORS_ALLOWED_ORIGINS holds"),
+        ({"CORS_ALLOWED_ORIGINS": "http://localhost:*/"}, "CORS_ALLOWED_ORIGINS holds"),
     ],
 )
 def test_what_is_wrong_is_named(environment, changes, says):
@@ -69,6 +74,17 @@ def test_the_defaults_are_those_of_the_specification(environment):
     assert policy.max_file_size_bytes == 10 * 1024 * 1024
     assert policy.allowed_types == {"image/jpeg", "image/png", "image/webp", "application/pdf"}
     assert policy.url_ttl_seconds == 600
+
+
+def test_pages_on_any_port_of_this_machine_may_be_allowed(environment):
+    origins = "http://localhost:*,http://127.0.0.1:*,https://[::1]:*,https://www.example.com"
+    allowed = config.api_settings(environment | {"CORS_ALLOWED_ORIGINS": origins}).cors_allowed_origins
+    assert ",".join(allowed) == origins
+
+
+def test_allowed_types_may_be_written_as_clients_write_them(environment):
+    policy = config.api_settings(environment | {"ALLOWED_IMAGE_TYPES": "image/JPG, image/png"}).upload_policy
+    assert policy.allowed_types == {"image/jpeg", "image/png", "application/pdf"}
 
 
 def test_without_an_incoming_bucket_uploads_are_served_in_place(environment):
