@@ -1,4 +1,4 @@
-"""What a person needs once the stack answers. The three lines work as they stand, in any folder: a test runs them."""
+"""What a person needs once the stack answers. What is to be copied works as printed, in any folder: a test runs it."""
 
 import shlex
 import shutil
@@ -28,6 +28,10 @@ Upload a file (FILE=… chooses another one), wait until it is ready, download i
 
 {_three_lines(folder)}
 
+By hand it begins with:
+
+{_curl_line(stack)}
+
 Ctrl-C stops everything.
 """
 
@@ -38,6 +42,12 @@ def _three_lines(folder: DataFolder) -> str:
   FILE=${{FILE:-{shlex.quote(str(folder.sample))}}}; ID=$({media} upload {data_dir} --no-wait "$FILE")
   {media} wait {data_dir} "$ID"
   {media} download {data_dir} "$ID" --output "copy-of-$(basename "$FILE")\""""
+
+
+def _curl_line(stack: StackFile) -> str:
+    asked = '{"file_name": "a.png", "mime_type": "image/png", "file_size": 68}'
+    return f"""\
+  curl -H "Authorization: Bearer $USER_TOKEN" {stack.api_url}/api/v1/media/upload --json '{asked}'"""
 
 
 def _program() -> str:

@@ -41,6 +41,15 @@ def test_the_three_lines_upload_and_download_the_sample(running, tmp_path, shell
     assert copy.read_bytes() == (running.data_dir / "sample.png").read_bytes()
 
 
+def test_the_curl_line_asks_for_an_upload_as_the_printed_user(running, tmp_path):
+    said = running.output.read_text()
+    (line,) = re.findall(r"^  (curl .+)$", said, re.MULTILINE)
+    exports = "\n".join(re.findall(r"^  (export .+)$", said, re.MULTILINE))
+    run_in("sh", f"{exports}\n{line} --fail-with-body --silent --output answer.json", tmp_path)
+
+    assert '"status":"pending"' in (tmp_path / "answer.json").read_text()
+
+
 def test_file_chooses_another_one(running, tmp_path):
     mine = tmp_path / "it's mine.png"
     mine.write_bytes((running.data_dir / "sample.png").read_bytes())
