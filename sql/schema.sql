@@ -255,22 +255,24 @@ DECLARE
     admitted integer := 0;
 BEGIN
     -- Media objects are locked before their user, as wherever an upload is settled: the other way round is a deadlock.
-    WITH retried AS (
-        SELECT m.id FROM media.media_objects AS m
-        JOIN jsonb_to_recordset(entries) AS e (idempotency_key varchar, request_hash varchar)
-            ON m.idempotency_key = e.idempotency_key AND m.request_hash = decode(e.request_hash, 'hex')
-        WHERE m.uploaded_by = uploader AND m.status = 'pending'
-            AND m.upload_expires_at < now() + url_life / 2 AND m.created_at + longest_life > now()
-        ORDER BY m.id FOR UPDATE OF m
-    ), renewed AS (
-        UPDATE media.media_objects AS m
-        SET upload_expires_at = media.renewed_until(m.created_at, m.upload_expires_at, url_life, longest_life),
-            updated_at = now()
-        FROM retried WHERE m.id = retried.id
-        RETURNING m.id
-    )
-    INSERT INTO media.audit (actor, actor_kind, action, media_id)
-    SELECT uploader, kind, 'upload.renewed', id FROM renewed;
+    IF jsonb_path_exists(entries, '$[*].idempotency_key ? (@ != null)') THEN
+        WITH retried AS (
+            SELECT m.id FROM media.media_objects AS m
+            JOIN jsonb_to_recordset(entries) AS e (idempotency_key varchar, request_hash varchar)
+                ON m.idempotency_key = e.idempotency_key AND m.request_hash = decode(e.request_hash, 'hex')
+            WHERE m.uploaded_by = uploader AND m.status = 'pending'
+                AND m.upload_expires_at < now() + url_life / 2 AND m.created_at + longest_life > now()
+            ORDER BY m.id FOR UPDATE OF m
+        ), renewed AS (
+            UPDATE media.media_objects AS m
+            SET upload_expires_at = media.renewed_until(m.created_at, m.upload_expires_at, url_life, longest_life),
+                updated_at = now()
+            FROM retried WHERE m.id = retried.id
+            RETURNING m.id
+        )
+        INSERT INTO media.audit (actor, actor_kind, action, media_id)
+        SELECT uploader, kind, 'upload.renewed', id FROM renewed;
+    END IF;
 
     FOR entry IN
         SELECT * FROM jsonb_to_recordset(entries) AS e (
@@ -280,15 +282,22 @@ BEGIN
         )
     LOOP
         object := NULL; refused := NULL; uploads_left := NULL; reset_seconds := NULL;
-        SELECT m.* INTO object FROM media.media_objects AS m
-        WHERE m.uploaded_by = uploader AND m.idempotency_key = entry.idempotency_key;
-        IF object.id IS NULL AND asking.id IS NULL AND NOT entry.retry_only THEN
-            INSERT INTO media.uploaders (id) VALUES (uploader) ON CONFLICT (id) DO NOTHING;
-            SELECT u.* INTO asking FROM media.uploaders AS u WHERE u.id = uploader FOR UPDATE;
-            recent := ARRAY(SELECT at FROM unnest(asking.asked_at) AS at WHERE at > clock_timestamp() - interval '1 minute');
-            -- Who waited for the lock sees from here on what the others got, also under the same key.
+        IF entry.idempotency_key IS NOT NULL THEN
             SELECT m.* INTO object FROM media.media_objects AS m
             WHERE m.uploaded_by = uploader AND m.idempotency_key = entry.idempotency_key;
+        END IF;
+        IF object.id IS NULL AND asking.id IS NULL AND NOT entry.retry_only THEN
+            LOOP  -- the row that another call made may be gone again, as that was refused
+                SELECT u.* INTO asking FROM media.uploaders AS u WHERE u.id = uploader FOR UPDATE;
+                EXIT WHEN FOUND;
+                INSERT INTO media.uploaders (id) VALUES (uploader) ON CONFLICT (id) DO NOTHING;
+            END LOOP;
+            recent := ARRAY(SELECT at FROM unnest(asking.asked_at) AS at WHERE at > clock_timestamp() - interval '1 minute');
+            -- Who waited for the lock sees from here on what the others got, also under the same key.
+            IF entry.idempotency_key IS NOT NULL THEN
+                SELECT m.* INTO object FROM media.media_objects AS m
+                WHERE m.uploaded_by = uploader AND m.idempotency_key = entry.idempotency_key;
+            END IF;
         END IF;
 
         IF object.id IS NOT NULL THEN
