@@ -65,16 +65,19 @@ class InvalidRequest(Refusal):
 
 
 class UnsupportedBody(Refusal):
-    """Raised when a body is not JSON: file bytes go to storage, never here."""
+    """Raised when a body is not plain JSON: file bytes go to storage, never here."""
 
     code = "unsupported_body"
 
-    def __init__(self, content_type: str) -> None:
-        super().__init__(
+    def __init__(self, content_type: str, content_encoding: str = "") -> None:
+        self.content_encoding = content_encoding
+        encoded = f"The body is encoded as {content_encoding[:80]}: send the JSON as it is."
+        other = (
             f"The body is {content_type[:80] or 'untyped'}, and this API takes application/json only. "
             'Ask with POST /api/v1/media/upload {"file_name": "a.jpg", "mime_type": "image/jpeg", "file_size": 2456}, '
             "then send the file's bytes to the URL in `upload` of the answer."
         )
+        super().__init__(encoded if content_encoding else other)
 
 
 class BodyTooLarge(Refusal):

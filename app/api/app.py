@@ -12,6 +12,7 @@ from litestar.middleware import DefineMiddleware
 from app.api import docs, downloads, links, probes
 from app.api.admin import Admin
 from app.api.auth import BearerAuthentication, BearerTokens, Callers
+from app.api.head import answering_head
 from app.api.invoices import Invoices
 from app.api.links import serving_links
 from app.api.measured import Measured
@@ -40,7 +41,7 @@ def create_app(settings: ApiSettings, changes: Changes | None = None) -> Litesta
             async with serving_links(parts):
                 yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             Uploads,
             MediaObjects,
@@ -67,6 +68,8 @@ def create_app(settings: ApiSettings, changes: Changes | None = None) -> Litesta
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
     )
+    app.asgi_handler = answering_head(app.asgi_handler)
+    return app
 
 
 def _parts(state: State) -> Parts:

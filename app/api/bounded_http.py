@@ -17,7 +17,7 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.api.problems import Problem, as_problem, longest_body
-from app.api.response_headers import SAFE
+from app.api.response_headers import SAFE, cors_headers
 from app.errors import BodyTooLarge, HeadersTooLarge, InvalidRequest, QueryTooLong, Refusal, RequestTooSlow
 from app.telemetry import REQUESTS_REFUSED
 
@@ -61,6 +61,7 @@ class BoundedHttp(HttpToolsProtocol):
     """A connection. Those beyond `connections` are closed without a word: there is no cheaper way to say it."""
 
     bounds: ClassVar[Bounds] = Bounds()
+    origins: ClassVar[tuple[str, ...]] = ()
 
     _phase = _Phase.HEAD
     _timed: _Phase | None = None
@@ -68,6 +69,8 @@ class BoundedHttp(HttpToolsProtocol):
     _taking: asyncio.TimerHandle | None = None
     _begun = False
     _refused = False
+    # Said once the head is complete: it tells which page asks, and may read the refusal.
+    _wrong: Refusal | None = None
     _received = 0
     _headers_bytes = 0
     _body_bytes = 0
@@ -109,7 +112,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(InvalidRequest("This is not an HTTP/1.1 request."))
             return
         if self._phase is _Phase.HEAD and self._received > self._longest_head:
-            self._refuse(HeadersTooLarge(self.bounds.headers_bytes))
+            self._refuse(self._wrong or HeadersTooLarge(self.bounds.headers_bytes))
         if self._phase is _Phase.BODY and self._received > self._longest_body * _CODING:
             self._refuse(BodyTooLarge(self._longest_body))
 
@@ -129,25 +132,26 @@ class BoundedHttp(HttpToolsProtocol):
             return
         super().on_message_begin()
         self._enter(_Phase.HEAD)
-        self._begun, self._headers_bytes, self._body_bytes = True, 0, 0
+        self._begun, self._headers_bytes, self._body_bytes, self._wrong = True, 0, 0, None
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > self.bounds.target_bytes:
-            self._refuse(QueryTooLong(self.bounds.target_bytes))
+            self._wrong = self._wrong or QueryTooLong(self.bounds.target_bytes)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._refused or self._phase is not _Phase.HEAD:
             return  # a trailer: it could change what a proxy has said of the request
-        super().on_header(name, value)
         self._headers_bytes += len(name) + len(value)
-        if self._headers_bytes > self.bounds.headers_bytes or len(self.headers) > self.bounds.headers:
-            self._refuse(HeadersTooLarge(self.bounds.headers_bytes))
+        if self._headers_bytes > self.bounds.headers_bytes or len(self.headers) >= self.bounds.headers:
+            self._wrong = self._wrong or HeadersTooLarge(self.bounds.headers_bytes)
+        if self._wrong is None or name.lower() == b"origin":
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if self._refused:
             return
-        refusal = self._wrong_with_the_head()
+        refusal = self._wrong or self._wrong_with_the_head()
         if refusal is not None:
             self._refuse(refusal)
             return
@@ -261,6 +265,7 @@ class BoundedHttp(HttpToolsProtocol):
         headers = [
             *self.server_state.default_headers,
             *SAFE,
+            *cors_headers(dict(self.headers or ()).get(b"origin"), self.origins),
             (b"content-type", b"application/problem+json"),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
@@ -278,10 +283,13 @@ class BoundedHttp(HttpToolsProtocol):
         self._timer = self.loop.call_later(self.bounds.lingering_seconds, self.transport.abort)
 
 
-def server_options(trusted_proxies: tuple[str, ...]) -> dict[str, Any]:
-    """What uvicorn is told besides: whom to believe of a client's address, and that this is HTTP/1.1 alone."""
+def server_options(trusted_proxies: tuple[str, ...], origins: tuple[str, ...]) -> dict[str, Any]:
+    """What uvicorn is told besides: whom to believe of a client's address, and that this is HTTP/1.1 alone.
+
+    Pages of `origins` may read what a connection refuses.
+    """
     return {
-        "http": BoundedHttp,
+        "http": type("Http", (BoundedHttp,), {"origins": origins}),
         "ws": "none",
         "proxy_headers": bool(trusted_proxies),
         "forwarded_allow_ips": list(trusted_proxies),

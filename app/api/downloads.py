@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_302_FOUND
 
 from app.access import Action, Actor, check, sight_of
+from app.api.negotiation import prefers_json
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.errors import MediaNotFound, MediaNotReady, NotAllowed, NotAuthenticated
@@ -44,7 +45,9 @@ async def download(
     token: Annotated[str | None, QueryParameter(description="temporary token of a public media object")] = None,
     disposition: FromQuery[Disposition] = "attachment",
 ) -> Response[PresignedDownload | None]:
-    """302 to a presigned GET; with `Accept: application/json` 200 and the URL. Takes a bearer or a temporary token.
+    """302 to a presigned GET; 200 and its URL where JSON is preferred (`Accept: application/json`).
+
+    Takes a bearer or a temporary token.
 
     `/files/{media_id}` and `/files/{media_id}/download` are short forms of it.
     """
@@ -74,7 +77,7 @@ async def _link(
     )
     # Before it is handed out: a link that nobody knows of must not be.
     await record("link.issued", by=by, media_id=media.id, database=parts.database)
-    if "application/json" in request.headers.get("accept", "").lower():
+    if prefers_json(request.headers.getall("accept", []), media.mime_type):
         return Response(link, headers=_HEADERS)
     return Response(None, status_code=HTTP_302_FOUND, headers={**_HEADERS, "Location": link.url})
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.status_codes import HTTP_204_NO_CONTENT
 
 from app.access import Action, check, check_move, sight_of
+from app.api.negotiation import wait_seconds
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.api.strict_json import json_only
@@ -33,8 +35,7 @@ from app.flow.purge_objects import purge_media
 from app.flow.revoke_links import revoke_links
 from app.media import ContextType, FileType, MediaObject, Status
 
-_LONGEST_WAIT_SECONDS = 30
-_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
+_ENTITY_TAG = re.compile(r'(?:^|,)\s*(?:W/)?"([^"]*)"\s*(?=,|\Z)')
 
 
 class MediaObjects(Controller):
@@ -47,18 +48,20 @@ class MediaObjects(Controller):
         request: AnyRequest,
         media_id: FromPath[UUID],
         parts: NamedDependency[Parts],
-        prefer: Annotated[str | None, HeaderParameter(name="Prefer", description="`wait=20` (RFC 7240)")] = None,
+        prefer: Annotated[  # noqa: ARG002  for the document: there may be several
+            str | None, HeaderParameter(name="Prefer", description="`wait=20` (RFC 7240)")
+        ] = None,
     ) -> Response[MediaView]:
         """Metadata and download URL. With `Prefer: wait=20` it answers as soon as a pending upload is settled."""
-        wait_seconds = _wait_seconds(prefer)
+        waits = wait_seconds(request.headers.getall("prefer", []))
         media = await find_settled_media(
             media_id,
             sight=sight_of(request.user),
-            wait_seconds=wait_seconds,
+            wait_seconds=waits,
             database=parts.database,
             changes=parts.changes,
         )
-        headers = {"Preference-Applied": f"wait={wait_seconds}"} if wait_seconds else {}
+        headers = {"Preference-Applied": f"wait={waits}"} if waits else {}
         return Response(view_media(media, parts, request.user), headers={**headers, "ETag": etag(media)})
 
     @get("", operation_id="listMedia", responses=documented(NotAuthenticated))
@@ -110,7 +113,7 @@ class MediaObjects(Controller):
         media_id: FromPath[UUID],
         data: JSONBody[MediaChange],
         parts: NamedDependency[Parts],
-        if_match: Annotated[
+        if_match: Annotated[  # noqa: ARG002  for the document: there may be several
             str | None, HeaderParameter(name="If-Match", description="`ETag` of what was looked at, or `*`")
         ] = None,
     ) -> Response[MediaView]:
@@ -118,7 +121,7 @@ class MediaObjects(Controller):
         caller = request.user
         media = await find_media(media_id, sight=sight_of(caller), database=parts.database)
         check(caller, Action.CHANGE, media)
-        _check_revision(if_match, media)
+        _check_revision(request.headers.getall("if-match", []), media)
         after = changed(media, data)
         check_move(caller, media, after)
         saved = await change_media(after, revision=media.revision, by=caller.actor, database=parts.database)
@@ -151,16 +154,13 @@ class MediaObjects(Controller):
             await purge_media(media_id, database=parts.database, object_store=parts.object_store)
 
 
-def _wait_seconds(prefer: str | None) -> int:
-    wait = _WAIT.search(prefer or "")
-    return min(int(wait[1]), _LONGEST_WAIT_SECONDS) if wait else 0
+def _check_revision(if_match: Sequence[str], media: MediaObject) -> None:
+    """RFC 9110 §13.1.1, but for weak tags: `W/"2"` is what a proxy that compresses makes of our "2".
 
-
-def _check_revision(if_match: str | None, media: MediaObject) -> None:
-    """RFC 9110 §13.1.1. A weak tag matches nothing."""
-    if if_match is None:
+    Strong tags tell bytes apart. Ours counts every change of the object, so a weak one names a revision just as well.
+    """
+    if not if_match:
         raise RevisionMissing
-    if if_match.strip() == "*":
-        return
-    if etag(media) not in [tag.strip() for tag in if_match.split(",")]:
+    expected = ", ".join(if_match)
+    if expected.strip() != "*" and str(media.revision) not in _ENTITY_TAG.findall(expected):
         raise RevisionChanged

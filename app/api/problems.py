@@ -172,6 +172,8 @@ def refused(request: AnyRequest, refusal: Refusal) -> Response[Problem]:
     REQUESTS_REFUSED.labels(problem.code).inc()
     log.info("request.refused", code=problem.code, status=problem.status, route=_route(request))
     response = _response(problem)
+    if isinstance(refusal, UnsupportedBody) and refusal.content_encoding:
+        response.headers["Accept-Encoding"] = "identity"  # RFC 9110 §15.5.16
     if isinstance(refusal, TooMany):
         response.headers["Retry-After"] = str(refusal.retry_after_seconds)
     if isinstance(refusal, UploadRateExceeded):
@@ -184,7 +186,9 @@ def refused_by_framework(request: AnyRequest, error: HTTPException) -> Response[
     if error.status_code >= HTTP_500_INTERNAL_SERVER_ERROR:
         return failed(request, error)
     response = refused(request, _as_refusal(request, error))
-    response.headers.update({name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"})
+    for name, value in (error.headers or {}).items():
+        if name.lower() == "allow":
+            response.headers["Allow"] = f"{value}, HEAD" if "GET" in value.split(", ") else value
     return response
 
 

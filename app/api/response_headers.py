@@ -1,5 +1,6 @@
 """Headers of every answer: what browsers may do with it, and which other origins' pages may read it."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -19,17 +20,55 @@ SAFE: Final = (
 _DOCS: Final = (*SAFE[:2], (b"content-security-policy", DOCS_POLICY.encode()))
 
 
+_ALLOWED_HEADERS: Final = (
+    "Authorization",
+    "Baggage",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "Prefer",
+    "Traceparent",
+    "Tracestate",
+)
+_EXPOSED_HEADERS: Final = (
+    "ETag",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+)
+_ANY_PORT: Final = ":*"
+
+
 def cors(origins: Sequence[str]) -> CORSConfig | None:
     """Pages of these origins, and of no others, may call the API with a bearer token. Cookies mean nothing here."""
     if not origins:
         return None
     return CORSConfig(
-        allow_origins=list(origins),
-        allow_methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Prefer", "Traceparent"],
-        expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "Preference-Applied", "Location"],
+        allow_origins=[],
+        allow_origin_regex=_pattern(origins).pattern,
+        allow_methods=["GET", "HEAD", "POST", "PATCH", "DELETE"],
+        allow_headers=list(_ALLOWED_HEADERS),
+        expose_headers=list(_EXPOSED_HEADERS),
         allow_credentials=False,
     )
+
+
+def cors_headers(origin: bytes | None, origins: Sequence[str]) -> list[tuple[bytes, bytes]]:
+    """What an answer that the app has not made says to the page that sent the request."""
+    if not origins:
+        return []
+    varies = [(b"vary", b"Origin")]
+    if origin is None or not _pattern(origins).fullmatch(origin.decode("latin-1")):
+        return varies
+    exposed = ", ".join(_EXPOSED_HEADERS).encode()
+    return [*varies, (b"access-control-allow-origin", origin), (b"access-control-expose-headers", exposed)]
+
+
+def _pattern(origins: Sequence[str]) -> re.Pattern[str]:
+    """Those of CORS_ALLOWED_ORIGINS, where `:*` is any port."""
+    return re.compile("|".join(re.escape(origin).replace(re.escape(_ANY_PORT), r":[0-9]{1,5}") for origin in origins))
 
 
 def completed(origins: Sequence[str]) -> BeforeMessageSendHookHandler:

@@ -41,5 +41,8 @@ def decoded(body: bytes, kind: Any) -> Any:
 async def json_only(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Guard: refuse any other body unread. Raises UnsupportedBody. Async, as Litestar gives others a thread."""
     content_type = connection.headers.get("content-type", "")
+    encoding = connection.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedBody(content_type, encoding)
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedBody(content_type)

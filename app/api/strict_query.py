@@ -1,4 +1,4 @@
-"""Query strings: a parameter comes once. Unknown ones are passed over, as mail programs and campaigns add theirs."""
+"""Query strings: a parameter comes once. Unknown ones are ignored, as mail programs and campaigns add theirs."""
 
 from typing import Any
 
@@ -8,10 +8,11 @@ from litestar.handlers import BaseRouteHandler
 from app.errors import InvalidRequest
 
 
-async def each_parameter_once(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def each_parameter_once(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Guard: of two values each reader takes another one. Raises InvalidRequest. Async: others would get a thread."""
+    known = handler.parsed_fn_signature.parameters
     seen = set()
     for name, _value in connection.query_params.multi_items():
-        if name in seen:
+        if name in seen and name in known:
             raise InvalidRequest(f"The query parameter {name[:40]} comes more than once.")
         seen.add(name)

@@ -18,6 +18,7 @@ from app.api.views import MediaView, UploadView, etag, view_media, view_upload
 from app.config import UserLimits
 from app.errors import (
     IdempotencyKeyReused,
+    InvalidRequest,
     MediaClosed,
     MediaNotFound,
     NotAllowed,
@@ -105,6 +106,7 @@ class Uploads(Controller):
         With an `Idempotency-Key` a retried request gets the first one's answer, with a URL that lives.
         """
         check_upload(request.user, Context(data.context_type, data.context_id))
+        _check_once("Idempotency-Key", request)
         asked = Asked(data, checked_idempotency_key(idempotency_key))
         (outcome,) = await _request([asked], request, parts)
         if isinstance(outcome, Refusal):
@@ -131,6 +133,7 @@ class Uploads(Controller):
         Sent again with the same `Idempotency-Key`, each entry gets its first answer, and those that were refused by a
         limit are tried anew.
         """
+        _check_once("Idempotency-Key", request)
         keys = [checked_idempotency_key(idempotency_key, suffix=f"#{index}") for index in range(len(data.uploads))]
         asked = [_readable(sent, request.user, key) for sent, key in zip(data.uploads, keys, strict=True)]
         requested = iter(await _request([one for one in asked if isinstance(one, Asked)], request, parts))
@@ -181,6 +184,12 @@ async def finalize_now(media: MediaObject, parts: Parts) -> Outcome:
         object_store=parts.object_store,
         scanner=parts.scanner,
     )
+
+
+def _check_once(header: str, request: AnyRequest) -> None:
+    """Of two values each reader takes another one. Raises InvalidRequest."""
+    if len(request.headers.getall(header, [])) > 1:
+        raise InvalidRequest(f"The header {header} comes more than once.")
 
 
 async def _request(asked: list[Asked], request: AnyRequest, parts: Parts) -> list[RequestedUpload | Refusal]:

@@ -32,7 +32,7 @@ def api(host: str, port: int, fd: int | None) -> None:
         port=port,
         loop="uvloop",
         timeout_graceful_shutdown=_PATIENCE_SECONDS,
-        **server_options(settings.trusted_proxies),
+        **server_options(settings.trusted_proxies, settings.cors_allowed_origins),
     )
     server = _server(config, settings, changes)
     # Not uvicorn's own `fd`: it takes the socket for a unix one, so TCP_NODELAY stays off, and each answer waits 40 ms.

@@ -118,11 +118,23 @@ async def test_a_filter_keeps_what_it_names(api, bearer, filters):
     [
         "limit=0", "limit=201", "limit=x", "page=0", "page=10001", "cursor=!", "cursor=AAAA", "cursor=" + "A" * 65,
         "context_id=1", "status=gone", "context_type=x", "file_type=", "cursor=%F0%9F%98%80", "cursor=%00",
-        "limit=1&limit=2", "limit=1&%6Cimit=1", "utm_source=a&utm_source=a",
+        "limit=1&limit=2", "limit=1&%6Cimit=1",
     ],
 )  # fmt: skip
 async def test_a_query_that_can_not_be_is_refused(api, user, query):
     assert problem(await api.get(f"/api/v1/media?{query}", headers=user)) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("query", ["utm_source=a&utm_source=b", "parameter=a&parameter=a&limit=1"])
+async def test_a_parameter_that_the_call_does_not_know_may_come_twice(api, user, query):
+    assert (await api.get(f"/api/v1/media?{query}", headers=user)).status_code == 200
+
+
+@pytest.mark.parametrize("prefer", ["Wait=1", "wait = 1", 'wait="1"', "respond-async, wait=1; x=y"])
+async def test_a_preference_is_read_as_rfc_7240_has_it(api, user, prefer):
+    asked = (await ask(api, user)).json()
+    waited = await api.get(f"/api/v1/media/{asked['id']}", headers=user | {"Prefer": prefer})
+    assert (waited.json()["status"], waited.headers["preference-applied"]) == ("pending", "wait=1")
 
 
 async def test_deleting_a_pending_upload_calls_it_off(api, user):

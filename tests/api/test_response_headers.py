@@ -71,9 +71,10 @@ class TestWithOrigins:
         preflight = await api.options("/api/v1/media/upload", headers={"Origin": origin} | ASKS)
         said = cors_headers(preflight)
         assert (preflight.status_code, said["access-control-allow-origin"]) == (204, origin)
-        assert {"GET", "POST", "PATCH", "DELETE"} == set(said["access-control-allow-methods"].split(", "))
+        assert {"GET", "HEAD", "POST", "PATCH", "DELETE"} == set(said["access-control-allow-methods"].split(", "))
         allowed = set(said["access-control-allow-headers"].split(", "))
-        assert {"authorization", "content-type", "idempotency-key", "if-match", "prefer", "traceparent"} <= allowed
+        assert {"authorization", "content-type", "idempotency-key", "if-match", "prefer"} <= allowed
+        assert {"traceparent", "tracestate", "baggage"} <= allowed
 
         response = await ask(api, user, {"Origin": origin})
         said = cors_headers(response)
@@ -83,6 +84,11 @@ class TestWithOrigins:
         )
         assert response.headers["vary"] == "Origin"
         assert "access-control-allow-credentials" not in said
+
+    async def test_a_page_with_traces_may_call(self, api):
+        traces = "authorization,content-type,traceparent,tracestate,baggage"
+        asks = ASKS | {"Origin": OURS, "Access-Control-Request-Headers": traces}
+        assert (await api.options("/api/v1/media/upload", headers=asks)).status_code == 204
 
     async def test_an_allowed_origin_s_page_reads_refusals_too(self, api):
         response = await api.get("/api/v1/media", headers={"Origin": OURS})
@@ -111,3 +117,24 @@ class TestWithOrigins:
     async def test_what_no_page_needs_is_not_allowed(self, api, asks):
         preflight = await api.options("/api/v1/media/upload", headers={"Origin": OURS} | asks)
         assert cors_headers(preflight) == {}
+
+
+class TestWithAnyPort:
+    @pytest.fixture
+    def environment(self, environment):
+        return environment | {"CORS_ALLOWED_ORIGINS": "http://localhost:*,https://[::1]:*"}
+
+    @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://localhost:80", "https://[::1]:5173"])
+    async def test_pages_of_every_port_may_call(self, api, user, origin):
+        response = await api.get("/api/v1/media", headers=user | {"Origin": origin})
+        assert response.headers["access-control-allow-origin"] == origin
+
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            "http://localhost", "http://localhost:", "http://localhost:x", "http://localhost:.evil.example",
+            "https://localhost:3000", "http://localhost:3000.evil.example", "http://127.0.0.1:3000", "http://localhost:*",
+        ],
+    )  # fmt: skip
+    async def test_others_may_not(self, api, user, origin):
+        assert cors_headers(await api.get("/api/v1/media", headers=user | {"Origin": origin})) == {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -187,6 +188,23 @@ async def test_an_idempotency_key_that_is_not_plain_is_refused(api, user, key):
 async def test_a_media_type_is_taken_and_signed_in_its_canonical_form(api, user, declared, canonical):
     asked = (await ask(api, user, mime_type=declared)).json()
     assert (asked["mime_type"], asked["upload"]["headers"]["content-type"]) == (canonical, canonical)
+
+
+async def test_two_idempotency_keys_are_refused(api, user):
+    headers = [*user.items(), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    for path, body in (("upload", ASKED), ("uploads", {"uploads": [ASKED]})):
+        answer = await api.post(f"/api/v1/media/{path}", json=body, headers=headers)
+        assert problem(answer) == (400, "invalid_request")
+        assert "Idempotency-Key comes more than once" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+async def test_an_encoded_body_is_told_that_it_is_encoded(api, user, encoding):
+    headers = user | JSON | {"Content-Encoding": encoding}
+    answer = await api.post("/api/v1/media/upload", content=gzip.compress(json.dumps(ASKED).encode()), headers=headers)
+    assert problem(answer) == (415, "unsupported_body")
+    assert f"encoded as {encoding}" in answer.json()["detail"]
+    assert answer.headers["accept-encoding"] == "identity"
 
 
 async def test_an_expiry_shorter_than_the_url_is_kept(api, user):

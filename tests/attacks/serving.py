@@ -101,7 +101,8 @@ async def serving(environment, **bounds):
 
     Bounded.bounds = msgspec.structs.replace(Bounds(), **bounds)
     settings = api_settings(environment)
-    options = server_options(settings.trusted_proxies) | {"http": Bounded, "timeout_keep_alive": 1}
+    Bounded.origins = settings.cors_allowed_origins
+    options = server_options(settings.trusted_proxies, ()) | {"http": Bounded, "timeout_keep_alive": 1}
     server = uvicorn.Server(uvicorn.Config(create_app(settings), **options))
     with socket.create_server(("127.0.0.1", 0)) as heard:
         running = asyncio.create_task(server._serve([heard]))

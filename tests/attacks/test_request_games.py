@@ -297,3 +297,29 @@ class TestWantsToHoldConnections:
 def test_the_bound_of_connections_leaves_files_for_everything_else():
     files = os.sysconf("SC_OPEN_MAX")
     assert 64 <= Bounds().connections <= max(64, files - 64)
+
+
+class TestWantsItsPageToLearnWhy:
+    """A refusal of the connection itself, which a page reads as any other: else it sees a network error."""
+
+    PAGE = "Origin: http://localhost:3000"
+    REFUSALS: ClassVar = {
+        413: request("POST", UPLOAD, PAGE, "Content-Length: 99999999"),
+        414: request("GET", "/api/v1/media?x=" + "a" * 5_000, PAGE),
+        431: request("GET", "/api/v1/media", f"X-Long: {'a' * 17_000}", PAGE),
+        400: request("GET", "/api/v1/media", "Host: another.test", PAGE),
+    }
+
+    @pytest.mark.parametrize("status", REFUSALS)
+    async def test_an_allowed_page_may_read_it(self, served, status):
+        (answer,) = await said(served.port, self.REFUSALS[status])
+        assert (answer.status, answer.header("access-control-allow-origin")) == (status, "http://localhost:3000")
+        assert "Retry-After" in answer.header("access-control-expose-headers")
+        assert answer.header("vary") == "Origin"
+
+    @pytest.mark.parametrize("status", REFUSALS)
+    async def test_another_one_may_not(self, served, status):
+        foreign = self.REFUSALS[status].replace(b"http://localhost:3000", b"http://evil.example")
+        (answer,) = await said(served.port, foreign)
+        assert (answer.status, answer.header("access-control-allow-origin")) == (status, None)
+        assert answer.header("vary") == "Origin"
