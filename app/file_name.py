@@ -5,26 +5,23 @@ Source: RFC 6266 (Content-Disposition) and RFC 8187 (its UTF-8 parameter).
 """
 
 import re
-import unicodedata
 from typing import Final, Literal
 from urllib.parse import quote
 
 from app.errors import InvalidRequest
+from app.offered_name import offered_name, plain_name, without_unshown
 
 MAX_CHARACTERS: Final = 255
 
 _control = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _surrogate = re.compile("[\ud800-\udfff]")
-# Characters that show nothing and change how the rest is shown: zero width, direction marks, overrides and isolates.
-_INVISIBLE: Final = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-_unshown = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_INVISIBLE}]")
 _is_token = re.compile(r"[A-Za-z0-9!#$&+.^_`|~-]+").fullmatch  # RFC 9110's token without * ' %, as RFC 8187's attr-char
 _ATTR_CHARS: Final = "!#$&+.^_`|~-"
 
 
 def checked(original: str) -> str:
     """The name as it came. Raises InvalidRequest if it can't be a file's display name."""
-    if not _unshown.sub("", original).strip():
+    if not without_unshown(original).strip():
         raise InvalidRequest("file_name is empty.")
     if len(original) > MAX_CHARACTERS:
         raise InvalidRequest(f"file_name has {len(original)} characters, and {MAX_CHARACTERS} are allowed.")
@@ -37,21 +34,13 @@ def checked(original: str) -> str:
     return original
 
 
-def content_disposition(original: str, disposition: Literal["inline", "attachment"]) -> str:
-    """The header that offers `original` as the name to save under: printable ASCII whatever the name holds.
+def content_disposition(original: str, mime_type: str, disposition: Literal["inline", "attachment"]) -> str:
+    """The header that offers a name for a file of this type: printable ASCII whatever the name holds.
 
-    Old clients read the ASCII fallback, all others the exact name; invisible characters are in neither, as
-    they could make `exe.jpg` of `gpj.exe`.
+    Old clients read the ASCII form, all others the exact one.
     """
-    name = _unshown.sub("", original).replace("/", "_").replace("\\", "_").strip() or "download"
+    name = offered_name(original, mime_type)
     if _is_token(name):
         return f'{disposition}; filename="{name}"'
-    exact = quote(name, safe=_ATTR_CHARS)
-    return f"{disposition}; filename=\"{_fallback(name)}\"; filename*=UTF-8''{exact}"
-
-
-def _fallback(name: str) -> str:
-    """ASCII without the characters that a quoted string or a browser would read as something else."""
-    base = "".join([c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)])
-    kept = re.sub(r'["\\%/\x00-\x1f\x7f]', "", re.sub(r"[^\x00-\x7f]+", "_", base)).strip()
-    return kept or "download"
+    plain, exact = plain_name(original, mime_type), quote(name, safe=_ATTR_CHARS)
+    return f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{exact}"

@@ -43,7 +43,7 @@ def grant_download(
         disposition = "attachment"
     life = _life_seconds(media, ttl_seconds, now)
     query = {
-        "response-content-disposition": content_disposition(media.original_file_name, disposition),
+        "response-content-disposition": content_disposition(media.original_file_name, media.mime_type, disposition),
         "response-content-type": media.mime_type,
     }
     if media.version_id is not None:

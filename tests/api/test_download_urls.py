@@ -10,7 +10,7 @@ import nats
 import pytest
 
 from tests.api.test_upload_requests import problem
-from tests.story import ask, link_to, make_ready, unique_png
+from tests.story import ask, download, link_to, make_ready, unique_png
 
 
 @pytest.fixture
@@ -218,3 +218,20 @@ async def test_the_bus_asks_for_the_same_token(rows, caller, bearer, ready, clai
 async def test_the_bus_refuses_what_is_no_request(caller, linker, payload):
     answer = await over_the_bus(caller, linker, payload)
     assert refusal_of(answer) == "invalid_request"
+
+
+@pytest.mark.parametrize("character", ["\N{GRINNING FACE}", "請", "%", '"', " ", "é", "x", "\u0301"])
+async def test_a_location_fits_into_a_proxy_s_buffer_whatever_the_name_is(api, storage, user, character):
+    """Nginx takes 4 KiB of headers by default."""
+    asked = await make_ready(api, storage, user, unique_png(), file_name=("a" + character * 254))
+    redirect = await api.get(f"/api/v1/media/{asked['id']}/download", headers=user)
+    assert redirect.status_code == 302
+    assert sum(len(name) + len(value) + 4 for name, value in redirect.headers.raw) < 3_500
+    assert (await storage.get(redirect.headers["location"])).status_code == 200
+
+
+async def test_the_name_that_is_offered_does_not_contradict_the_type(api, storage, user):
+    asked = await make_ready(api, storage, user, unique_png(), file_name="gpj.exe")
+    served = await download(api, storage, user, asked["id"])
+    assert served.headers["content-disposition"] == 'attachment; filename="gpj.exe.png"'
+    assert (await api.get(f"/api/v1/media/{asked['id']}", headers=user)).json()["original_file_name"] == "gpj.exe"
