@@ -11,7 +11,8 @@ from litestar.middleware import DefineMiddleware
 
 from app.api import docs, downloads, links, probes
 from app.api.admin import Admin
-from app.api.auth import BearerAuthentication, BearerTokens, Callers
+from app.api.auth import BearerAuthentication, Callers
+from app.api.bearer_tokens import BearerTokens
 from app.api.head import answering_head
 from app.api.invoices import Invoices
 from app.api.links import serving_links

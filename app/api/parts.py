@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from app import database, event_bus, object_store
-from app.api.auth import Callers, DownloadTokens
+from app.api.auth import Callers
+from app.api.download_tokens import DownloadTokens
 from app.config import ApiSettings
 from app.database import Database
 from app.event_bus import EventBus

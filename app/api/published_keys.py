@@ -1,24 +1,22 @@
 """The keys that auth-service publishes (JWKS, RFC 7517): fetched over HTTP, kept, and refreshed before they are stale.
 
-Only public keys that sign are kept, each with the one algorithm it is for. Whatever tokens say, there is at most one
+Only public keys that sign are kept. Whatever tokens say, there is at most one
 fetch at a time and one in `_PAUSE_SECONDS`, and the only address ever asked is the configured one.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import httpx
-import jwt
 import msgspec
 import structlog
 
+from app.api.signing_keys import SigningKey, key_of_jwk
 from app.errors import KeysUnavailable
 from app.field_problems import ILLEGIBLE
 
-ALGORITHMS: Final = frozenset({"RS256", "ES256", "EdDSA"})
 # A published key that auth-service takes back opens nothing after this long, and its JWKS server may be away so long.
 _FRESH_SECONDS: Final = 3_600
 # Refreshed so often, the keys in use are hardly ever older; a failed refresh has eleven more chances.
@@ -31,13 +29,6 @@ _FETCH_SECONDS: Final = 5
 _MAX_BYTES: Final = 262_144
 
 log = structlog.get_logger()
-
-
-class SigningKey(msgspec.Struct, frozen=True):
-    """A public key, and the algorithm of the signatures that it checks."""
-
-    key: Any
-    algorithm: str
 
 
 class _Published(msgspec.Struct, frozen=True):
@@ -55,15 +46,33 @@ class PublishedKeys:
         self._tried_at = -float("inf")
         self._fetching: asyncio.Task[None] | None = None
 
-    async def find(self, kid: str) -> SigningKey | None:
-        """The key with this id, if one is published. Raises KeysUnavailable if no key is fresh and none can be had."""
-        if self._age() > _REFRESH_SECONDS or kid not in self._keys:
+    async def find(self, kid: str | None) -> SigningKey | None:
+        """The key with this id, if one is published; without an id the only one, if there is one.
+
+        Raises KeysUnavailable if no key is fresh and none can be had.
+        """
+        if self._age() > _REFRESH_SECONDS or self._known(kid) is None:
             fetching = self._fetch_unless_too_soon()
-            if fetching is not None and (self._age() > _FRESH_SECONDS or kid not in self._keys):
+            if fetching is not None and (self._age() > _FRESH_SECONDS or self._known(kid) is None):
                 await asyncio.shield(fetching)
         if self._age() > _FRESH_SECONDS:
             raise KeysUnavailable
-        return self._keys.get(kid)
+        return self._known(kid)
+
+    async def find_again(self, kid: str | None) -> SigningKey | None:
+        """The key with this id as it is published now: another may have taken its place.
+
+        At most one fetch in `_PAUSE_SECONDS`, as ever: forged signatures are no way to flood auth-service.
+        """
+        fetching = self._fetch_unless_too_soon()
+        if fetching is not None:
+            await asyncio.shield(fetching)
+        return self._known(kid)
+
+    def _known(self, kid: str | None) -> SigningKey | None:
+        if kid:
+            return self._keys.get(kid)
+        return next(iter(self._keys.values())) if len(self._keys) == 1 else None
 
     def _age(self) -> float:
         return self._clock() - self._fetched_at
@@ -119,17 +128,10 @@ async def _get(url: str) -> bytes:
 
 def _usable(body: bytes) -> dict[str, SigningKey]:
     """The keys in it that check signatures. A set that has none is taken for a fault of its server."""
-    found = {}
-    for published in msgspec.json.decode(body, type=_Published).keys:
-        with contextlib.suppress(jwt.PyJWTError, NotImplementedError, ValueError, TypeError):
-            key = jwt.PyJWK(published)
-            if key.key_id and _checks_signatures(key):
-                found[str(key.key_id)] = SigningKey(key.key, key.algorithm_name)
+    published = msgspec.json.decode(body, type=_Published).keys
+    keys = {str(jwk.get("kid") or ""): key for jwk in published if (key := key_of_jwk(jwk)) is not None}
+    # Without an id a key can be told from no other.
+    found = keys if len(keys) == 1 else {kid: key for kid, key in keys.items() if kid}
     if not found:
         raise _Refused
     return found
-
-
-def _checks_signatures(key: jwt.PyJWK) -> bool:
-    asymmetric = key.key_type in ("RSA", "EC", "OKP") and key.algorithm_name in ALGORITHMS
-    return asymmetric and key.public_key_use in (None, "sig") and not key.Algorithm.check_key_length(key.key)

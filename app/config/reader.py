@@ -196,6 +196,7 @@ class Reader:
             jwks_url=self.url("JWT_JWKS_URL") if "JWT_JWKS_URL" in given else None,
             audience=self.text("JWT_AUDIENCE"),
             issuer=self.text("JWT_ISSUER"),
+            leeway_seconds=self.whole_number("JWT_LEEWAY_SECONDS", at_least=0, at_most=300),
         )
 
     def upload_policy(self) -> UploadPolicy:

@@ -67,6 +67,7 @@ class BearerKeys(msgspec.Struct, frozen=True):
     jwks_url: str | None
     audience: str
     issuer: str
+    leeway_seconds: int = 5
 
     def __repr__(self) -> str:
         return f"BearerKeys(audience={self.audience!r}, issuer={self.issuer!r})"

@@ -59,12 +59,11 @@ VARIABLES: Final = (
         "NATS_CREDENTIALS_FILE", "NATS credentials file (JWT and seed)", "api worker streams provision", unset="none"
     ),
     Variable("JWT_SECRET", "Key of HS256 bearer tokens; one of the three JWT keys is required", "api", unset="none"),
-    Variable("JWT_PUBLIC_KEY", "PEM public key of RS256, ES256 or EdDSA bearer tokens", "api", unset="none"),
-    Variable(
-        "JWT_JWKS_URL", "Where the keys of RS256, ES256 or EdDSA bearer tokens are published", "api", unset="none"
-    ),
+    Variable("JWT_PUBLIC_KEY", "PEM public key of RS, PS, ES or EdDSA bearer tokens", "api", unset="none"),
+    Variable("JWT_JWKS_URL", "Where the keys of RS, PS, ES or EdDSA bearer tokens are published", "api", unset="none"),
     Variable("JWT_AUDIENCE", "`aud` that bearer tokens must carry", "api"),
     Variable("JWT_ISSUER", "`iss` that bearer tokens must carry", "api"),
+    Variable("JWT_LEEWAY_SECONDS", "How far auth-service's clock may be off, at most 300", "api", "5"),
     Variable("PUBLIC_TOKEN_SECRET", "Key of the temporary tokens in download URLs, not the JWT key", "api"),
     Variable(
         "PUBLIC_TOKEN_SECRET_PREVIOUS",

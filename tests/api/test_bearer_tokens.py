@@ -5,16 +5,19 @@ import time
 import uuid
 
 import jwt
+import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from app.access import LinkHolder
-from app.api.auth import BearerTokens, DownloadTokens
+from app.api.bearer_tokens import BearerTokens
+from app.api.download_tokens import DownloadTokens
 from app.config import BearerKeys
-from app.errors import NotAuthenticated
+from app.errors import Misconfigured, NotAuthenticated
 from tests.api.test_upload_requests import problem
 
+RSA = rsa.generate_private_key(65_537, 2048)
 SECRET = "a secret of the tests that is long enough for every hash, SHA-512 too"
 MEDIA = f"/api/v1/media/{uuid.UUID(int=0)}"
 
@@ -67,7 +70,12 @@ REFUSED = [
     (jwt.encode(claims(iat=4_000_000_000), SECRET), "not valid yet"),
     (jwt.encode(claims(roles="admin"), SECRET), "roles"),
     (jwt.encode(claims(exp="9999999999"), SECRET), "exp is not"),
-    (jwt.encode(claims(exp=9_999_999_999.5), SECRET), "exp is not"),
+    (jwt.encode(claims(exp=1.5), SECRET), "expired"),
+    (jwt.encode(claims(iat=4_000_000_000.5), SECRET), "not valid yet"),
+    (jws(claims() | {"exp": None}), "claim is missing"),
+    (jws(claims() | {"sub": None}), "claim is missing"),
+    (jwt.encode(claims(exp=1e300), SECRET), "exp is not"),
+    (jwt.encode(claims(exp=-0.5), SECRET), "exp is not"),
     (jwt.encode(claims(exp=10**30), SECRET), "exp is not"),
     (jwt.encode(claims(exp=-1), SECRET), "exp is not"),
     (jwt.encode(claims(exp=float("nan")), SECRET), "exp is not"),
@@ -101,10 +109,14 @@ async def test_a_token_that_fails_a_check_is_told_which(token, says):
 @pytest.mark.parametrize(
     ("algorithm", "private"),
     [
-        ("RS256", rsa.generate_private_key(65_537, 2048)),
+        *((algorithm, RSA) for algorithm in ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")),
         ("ES256", ec.generate_private_key(ec.SECP256R1())),
+        ("ES384", ec.generate_private_key(ec.SECP384R1())),
+        ("ES512", ec.generate_private_key(ec.SECP521R1())),
         ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
+        ("EdDSA", ed448.Ed448PrivateKey.generate()),
     ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 async def test_a_public_key_checks_what_its_private_key_signed(algorithm, private):
     public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -113,8 +125,40 @@ async def test_a_public_key_checks_what_its_private_key_signed(algorithm, privat
     principal = await tokens.principal(jwt.encode(claims(roles=["admin"], scope="a b"), pem, algorithm=algorithm))
     assert principal.is_admin
     assert principal.scopes == {"a", "b"}
-    with pytest.raises(NotAuthenticated):
+    with pytest.raises(NotAuthenticated, match=f"than its key checks, .*{algorithm}"):
         await tokens.principal(jwt.encode(claims(), SECRET, algorithm="HS256"))
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256K1(), ec.SECP224R1()], ids=lambda curve: curve.name)
+def test_a_key_that_no_token_is_signed_with_is_told_at_the_start(curve):
+    public = ec.generate_private_key(curve).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    with pytest.raises(Misconfigured, match="JWT_PUBLIC_KEY is a key of a kind"):
+        BearerTokens(keys(public_key=pem))
+
+
+NOW = int(time.time())
+TAKEN = {
+    "times with fractions": {"exp": NOW + 3_600.75, "iat": NOW - 0.25, "nbf": NOW - 0.5},
+    "no iat": {"iat": None},
+    "null for what may be absent": dict.fromkeys(("iat", "nbf", "roles", "scope", "contexts"), None),
+    "several audiences": {"aud": ["billing", "media"]},
+}
+
+
+@pytest.mark.parametrize("changes", TAKEN.values(), ids=TAKEN)
+async def test_a_token_as_rfc_7519_allows_it_is_taken(changes):
+    principal = await BearerTokens(keys(secret=SECRET)).principal(jws(claims() | changes))
+    assert (principal.roles, principal.scopes, principal.contexts) == (frozenset(), frozenset(), frozenset())
+
+
+async def test_the_leeway_is_what_the_settings_say():
+    late, early = jws(claims(exp=int(time.time()) - 60)), jws(claims(nbf=int(time.time()) + 60))
+    patient = BearerTokens(msgspec.structs.replace(keys(secret=SECRET), leeway_seconds=120))
+    for token, says in ((late, "expired"), (early, "not valid yet")):
+        await patient.principal(token)
+        with pytest.raises(NotAuthenticated, match=says):
+            await BearerTokens(keys(secret=SECRET)).principal(token)
 
 
 async def test_the_header_of_a_token_comes_once(api, bearer):

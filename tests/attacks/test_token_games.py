@@ -116,11 +116,16 @@ class TestWantsToBeSomeoneElse:
 
     @pytest.mark.parametrize(
         "roles",
-        ["admin", {"admin": True}, [["admin"]], [1], None, [None]],
-        ids=["text", "object", "nested", "number", "null", "nulls"],
+        ["admin", {"admin": True}, [["admin"]], [1], [None]],
+        ids=["text", "object", "nested", "number", "nulls"],
     )
     async def test_by_roles_of_another_shape(self, site, secret, roles):
         await refused(site, handmade({"alg": "HS256"}, claims(roles=roles), secret.encode()), "roles")
+
+    async def test_by_no_roles_at_all(self, site, secret):
+        token = handmade({"alg": "HS256"}, claims(roles=None, scope=None, contexts=None), secret.encode())
+        answer = await site.get("/api/v1/admin/counts", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 403
 
     @pytest.mark.parametrize("role", ["Admin", "ADMIN", "admin ", "admin,user", "superadmin", "admin\x00"])
     async def test_by_a_role_that_only_looks_like_it(self, site, bearer, role):
@@ -153,7 +158,7 @@ CLAIMS = [
     ({"exp": 1}, "expired"),
     ({"exp": 0}, "expired"),
     ({"exp": "9999999999"}, "exp is not"),
-    ({"exp": 9_999_999_999.5}, "exp is not"),
+    ({"exp": 1.5}, "expired"),
     ({"exp": 1e300}, "exp is not"),
     ({"exp": 10**40}, "exp is not"),
     ({"exp": 2**63}, "exp is not"),
@@ -166,8 +171,8 @@ CLAIMS = [
     ({"nbf": 9_999_999_999}, "not valid yet"),
     ({"iat": 9_999_999_999}, "not valid yet"),
     ({"nbf": "0"}, "nbf is not"),
-    ({"iat": 1.5}, "iat is not"),
-    ({"iat": None}, "iat is not"),
+    ({"iat": 9_999_999_999.5}, "not valid yet"),
+    ({"iat": -0.5}, "iat is not"),
     ({"sub": None}, "missing"),
     ({"sub": "root"}, "not a UUID"),
     ({"sub": ""}, "not a UUID"),
@@ -353,20 +358,19 @@ class TestWantsToForgeWithAPublishedKey:
     @pytest.mark.parametrize(
         ("headers", "says"),
         [
-            ({}, "does not say which key"),
-            ({"kid": ""}, "does not say which key"),
             ({"kid": "other"}, "not published"),
             ({"kid": "Current"}, "not published"),
             ({"kid": "current\n"}, "not published"),
             ({"kid": "../current"}, "not published"),
         ],
-        ids=["none", "empty", "foreign", "case", "newline", "path"],
+        ids=["foreign", "case", "newline", "path"],
     )
     async def test_by_a_key_id_that_is_not_published(self, site, signed, headers, says):
         await refused(site, signed(headers), says)
 
-    async def test_by_a_key_of_the_same_name(self, site, signed):
-        await refused(site, signed(key=rsa.generate_private_key(65_537, 2048)), "signature")
+    @pytest.mark.parametrize("headers", [{}, {"kid": ""}, {"kid": "current"}], ids=["none", "empty", "the same"])
+    async def test_by_a_key_of_the_same_name_or_of_none(self, site, signed, headers):
+        await refused(site, signed(headers, key=rsa.generate_private_key(65_537, 2048)), "signature")
 
     async def test_by_a_key_of_their_own_in_the_header(self, site, signed):
         own = rsa.generate_private_key(65_537, 2048)

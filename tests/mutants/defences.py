@@ -189,13 +189,13 @@ MUTANTS = (
         "tests/attacks/test_idor.py::test_one_gets_what_the_table_gives",
     ),
     Mutant(
-        "app/api/auth.py",
-        "            algorithms=[by.algorithm],",
-        '            algorithms=[by.algorithm, "none", "HS512"],',
+        "app/api/bearer_tokens.py",
+        "            algorithms=by.algorithms,",
+        '            algorithms=[*by.algorithms, "none", "HS512"],',
         "tests/attacks/test_token_games.py::TestWantsToBeSomeoneElse",
     ),
     Mutant(
-        "app/api/auth.py",
+        "app/api/bearer_tokens.py",
         "            audience=self._keys.audience,",
         '            audience=[self._keys.audience, "media-download", "billing"],',
         "tests/attacks/test_token_games.py::TestWantsToBendAClaim",
@@ -225,8 +225,8 @@ MUTANTS = (
         "tests/attacks/test_edge.py::test_no_body_comes_in_pieces",
     ),
     Mutant(
-        "app/api/auth.py",
-        "        _check_times(claims)",
+        "app/api/bearer_tokens.py",
+        "        _check_times(claims, self._keys.leeway_seconds)",
         "        assert claims",
         "tests/attacks/test_token_games.py::TestWantsToBendAClaim::test_and_is_told_which_it_was",
     ),
@@ -237,7 +237,7 @@ MUTANTS = (
         "tests/attacks/test_token_games.py::TestWantsToConfuseTheReader::test_with_two_headers",
     ),
     Mutant(
-        "app/api/auth.py",
+        "app/api/download_tokens.py",
         "        if claims.sub != media_id:",
         "        if False:",
         "tests/attacks/test_token_games.py::TestWantsToUseATokenForWhatItIsNot::test_a_temporary_token_opens_no_door_but_its_own",
