@@ -282,24 +282,20 @@ BEGIN
         )
     LOOP
         object := NULL; refused := NULL; uploads_left := NULL; reset_seconds := NULL;
-        IF entry.idempotency_key IS NOT NULL THEN
-            SELECT m.* INTO object FROM media.media_objects AS m
-            WHERE m.uploaded_by = uploader AND m.idempotency_key = entry.idempotency_key;
-        END IF;
-        IF object.id IS NULL AND asking.id IS NULL AND NOT entry.retry_only THEN
+        IF asking.id IS NULL AND NOT entry.retry_only THEN
             LOOP  -- the row that another call made may be gone again, as that was refused
                 SELECT u.* INTO asking FROM media.uploaders AS u WHERE u.id = uploader FOR UPDATE;
                 EXIT WHEN FOUND;
                 INSERT INTO media.uploaders (id) VALUES (uploader) ON CONFLICT (id) DO NOTHING;
             END LOOP;
             recent := ARRAY(SELECT at FROM unnest(asking.asked_at) AS at WHERE at > clock_timestamp() - interval '1 minute');
-            -- Who waited for the lock sees from here on what the others got, also under the same key.
-            IF entry.idempotency_key IS NOT NULL THEN
-                SELECT m.* INTO object FROM media.media_objects AS m
-                WHERE m.uploaded_by = uploader AND m.idempotency_key = entry.idempotency_key;
-            END IF;
         END IF;
 
+        -- A call that waited for the lock sees what the others got, also under the same key.
+        IF entry.idempotency_key IS NOT NULL THEN
+            SELECT m.* INTO object FROM media.media_objects AS m
+            WHERE m.uploaded_by = uploader AND m.idempotency_key = entry.idempotency_key;
+        END IF;
         IF object.id IS NOT NULL THEN
             IF object.request_hash <> decode(entry.request_hash, 'hex') THEN
                 refused := 'idempotency_key_reused';

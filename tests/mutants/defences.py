@@ -15,6 +15,30 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "app/stored_objects.py",
+        'if unusual.get("cache-control") == CACHE_CONTROL:',
+        'if "cache-control" in unusual:',
+        "tests/unit/test_stored_objects.py::test_any_other_cache_control_is_one",
+    ),
+    Mutant(
+        "app/access.py",
+        "    Action.RENEW: frozenset({_S.UPLOADER}),",
+        "    Action.RENEW: frozenset({_S.UPLOADER, _S.CONTEXT_HOLDER}),",
+        "tests/flow/test_renew_upload.py::test_nobody_but_the_uploader_renews_or_sees_when_it_ends",
+    ),
+    Mutant(
+        "sql/queries/expire_media.sql",
+        "          WHEN 'pending' THEN upload_expires_at + $6 * interval '1 second' <= now()",
+        "          WHEN 'pending' THEN $6 IS NOT NULL",
+        "tests/flow/test_renew_upload.py::test_a_sweep_that_saw_the_old_end_expires_no_renewed_upload",
+    ),
+    Mutant(
+        "app/api/signing_keys.py",
+        "algorithm for algorithm in algorithms if algorithm == named)",
+        "algorithm for algorithm in algorithms if named)",
+        "tests/attacks/test_token_games.py::TestWantsToForgeWithAPublishedKey::test_by_another_algorithm_of_the_same_key",
+    ),
+    Mutant(
         "sql/migrations/0005_renewals_and_batches.sql",
         "WHEN uploads_per_minute > 0 AND cardinality(recent) >= uploads_per_minute THEN",
         "WHEN false THEN",
@@ -123,7 +147,7 @@ MUTANTS = (
         "tests/attacks/test_forged_notifications.py::test_to_stop_the_stream_by",
     ),
     Mutant(
-        "app/events.py",
+        "app/field_problems.py",
         "(msgspec.MsgspecError, UnicodeDecodeError, RecursionError)",
         "(msgspec.MsgspecError, UnicodeDecodeError)",
         "tests/attacks/test_forged_notifications.py::test_to_stop_the_stream_by",
@@ -291,9 +315,9 @@ MUTANTS = (
         "tests/attacks/test_header_injection.py::TestWantsAnAddressOfAnother::test_all_addresses_of_an_ipv6_network_are_one",
     ),
     Mutant(
-        "app/file_name.py",
-        '    name = _unshown.sub("", original).replace("/", "_").replace("\\\\", "_").strip() or "download"',
-        "    name = original",
+        "app/offered_name.py",
+        '_split(_forbidden.sub("_", without_unshown(original)).rstrip(" ."), mime_type)',
+        "_split(original, mime_type)",
         "tests/attacks/test_header_injection.py::TestWantsToChooseTheDownloadsHeaders::test_by_a_file_name",
     ),
     Mutant(
