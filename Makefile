@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 RUN := .venv/bin/
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages run test check format lock attacks mutants fuzz faults month-end bench clean
+.PHONY: help install system-packages run test check format lock clients attacks mutants fuzz faults month-end bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: install ## rewrite the code in the house format
 
 lock: install ## take newer packages into uv.lock
 	$(UV) lock --upgrade
+
+clients: install ## curl, Node, Go, Java and others upload and download, in both modes; prints a table
+	@exec $(RUN)python -m tests.clients
 
 attacks: install ## the attacks on the API's socket in quarantine mode too; `make test` does them in place
 	@ATTACKED_MODE=quarantine exec $(RUN)pytest $(addprefix tests/attacks/test_,$(addsuffix .py,enumeration fuzz header_injection idor json_games limit_races ssrf token_games)) $(ARGS)

@@ -57,6 +57,14 @@ class _Phase(Enum):
     COMPLETE = auto()
 
 
+class _BodyOf:
+    """What a parser calls that has been given a head of our own: the body goes to the connection."""
+
+    def __init__(self, connection: "BoundedHttp") -> None:
+        self.on_body = connection.on_body
+        self.on_message_complete = connection.on_message_complete
+
+
 class BoundedHttp(HttpToolsProtocol):
     """A connection. Those beyond `connections` are closed without a word: there is no cheaper way to say it."""
 
@@ -106,8 +114,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._received += len(piece)
         try:
             self.parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:
-            self.cycle.keep_alive = False  # there is no other protocol here, and what follows may be in it
+        except httptools.HttpParserUpgrade as upgrade:
+            self.cycle.keep_alive = False  # there is no other protocol here, and what follows the request may be in it
+            self._parse_body(piece[upgrade.args[0] :])
+            return
         except httptools.HttpParserError:
             self._refuse(InvalidRequest("This is not an HTTP/1.1 request."))
             return
@@ -115,6 +125,18 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(self._wrong or HeadersTooLarge(self.bounds.headers_bytes))
         if self._phase is _Phase.BODY and self._received > self._longest_body * _CODING:
             self._refuse(BodyTooLarge(self._longest_body))
+
+    def _parse_body(self, rest: bytes) -> None:
+        """The body of a request that offers another protocol, as Java's HttpClient does with each (`Upgrade: h2c`).
+
+        The parser takes such a request for complete with its head. Another one is told of the body alone.
+        """
+        framing = [header for header in self.headers if header[0] in (b"content-length", b"transfer-encoding")]
+        lines = [b"POST / HTTP/1.1", *(b"%s: %s" % header for header in framing), b"", b""]
+        self.parser = httptools.HttpRequestParser(_BodyOf(self))
+        self._parse(b"\r\n".join(lines))
+        self._received = 0
+        self._parse(rest)
 
     @property
     def _longest_head(self) -> int:
@@ -168,7 +190,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self._refused:
+        if self._refused or self.parser.should_upgrade():
             return
         super().on_message_complete()
         self._enter(_Phase.COMPLETE)

@@ -323,3 +323,43 @@ class TestWantsItsPageToLearnWhy:
         (answer,) = await said(served.port, foreign)
         assert (answer.status, answer.header("access-control-allow-origin")) == (status, None)
         assert answer.header("vary") == "Origin"
+
+
+class TestOffersAnotherProtocol:
+    """Java's HttpClient offers HTTP/2 with each request (`Upgrade: h2c`): it is answered in HTTP/1.1, body and all."""
+
+    OFFER: ClassVar = ("Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA")
+
+    def offering(self, *headers, body=b""):
+        said = request("POST", UPLOAD, JSON, *self.OFFER, *headers, body=body)
+        return said.replace(b"Connection: close", b"Connection: Upgrade, HTTP2-Settings")
+
+    async def test_its_body_is_read(self, served, authorized):
+        whole = self.offering(authorized, body=ASKED)
+        cut = len(whole) - len(ASKED)
+        for pieces in ([whole], [whole[:cut], whole[cut:]], [whole[: cut + 5], whole[cut + 5 :]]):
+            (answer,) = await said(served.port, *pieces)
+            assert (answer.status, answer.header("connection")) == (201, "close")
+
+    async def test_its_body_in_chunks_is_read(self, served, authorized):
+        chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(ASKED), ASKED)
+        (answer,) = await said(served.port, self.offering(authorized, CHUNKED) + chunked)
+        assert answer.status == 201
+
+    async def test_a_request_without_a_body_is_answered(self, served, authorized):
+        plain = request("GET", "/api/v1/media", authorized, *self.OFFER)
+        (answer,) = await said(served.port, plain.replace(b"Connection: close", b"Connection: Upgrade, HTTP2-Settings"))
+        assert answer.status == 200
+
+    async def test_what_follows_the_body_is_no_request(self, served, authorized):
+        answers = await said(served.port, self.offering(authorized, body=ASKED) + SMUGGLED)
+        assert [answer.status for answer in answers] == [201]
+
+    async def test_a_body_over_64_kib_is_refused(self, served, authorized):
+        assert await refused(served, self.offering(authorized, body=b"x" * 70_000)) == (413, "body_too_large")
+        begin = self.offering(authorized, CHUNKED)
+        chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+        assert await refused(served, begin, chunk, chunk, b"1\r\n \r\n") == (413, "body_too_large")
+
+    async def test_a_body_that_is_not_chunked_right_is_refused(self, served, authorized):
+        assert await refused(served, self.offering(authorized, CHUNKED), b"zz\r\n") == (400, "invalid_request")
