@@ -115,8 +115,9 @@ class BoundedHttp(HttpToolsProtocol):
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
-            self.cycle.keep_alive = False  # there is no other protocol here, and what follows the request may be in it
-            self._parse_body(piece[upgrade.args[0] :])
+            if not self._refused:
+                self.cycle.keep_alive = False  # what follows the request may be in the other protocol
+                self._parse_body(piece[upgrade.args[0] :])
             return
         except httptools.HttpParserError:
             self._refuse(InvalidRequest("This is not an HTTP/1.1 request."))
