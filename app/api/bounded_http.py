@@ -6,18 +6,17 @@ connection ends, as what follows on it may be anything.
 """
 
 import asyncio
-import resource
 from enum import Enum, auto
-from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 import httptools
-import msgspec
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.api.problems import Problem, as_problem, longest_body
-from app.api.response_headers import SAFE, cors_headers
+from app.api.problems import as_problem, longest_body
+from app.api.raw_answer import raw_answer
+from app.api.request_bounds import Bounds
+from app.api.response_headers import cors_headers
 from app.errors import BodyTooLarge, HeadersTooLarge, InvalidRequest, QueryTooLong, Refusal, RequestTooSlow
 from app.telemetry import REQUESTS_REFUSED
 
@@ -25,30 +24,8 @@ from app.telemetry import REQUESTS_REFUSED
 _PIECE_BYTES: Final = 4_096
 # A body sent byte by byte comes with six bytes of chunked coding for each.
 _CODING: Final = 8
-# For the database, storage, NATS, logs and the standard streams.
-_OTHER_FILES: Final = 128
 
 log = structlog.get_logger()
-
-
-def _most_connections() -> int:
-    """Below what the process may have open: one file more, and it could not even reach its database."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(64, min(files - _OTHER_FILES, 8_192))
-
-
-class Bounds(msgspec.Struct, frozen=True):
-    """The largest and slowest request that a client of this API can need, several times over."""
-
-    target_bytes: int = 4_096
-    headers: int = 64
-    headers_bytes: int = 16_384
-    head_seconds: float = 10
-    body_seconds: float = 20
-    taking_seconds: float = 20
-    lingering_seconds: float = 2
-    connections: int = _most_connections()
-    pipelined: int = 16
 
 
 class _Phase(Enum):
@@ -280,21 +257,13 @@ class BoundedHttp(HttpToolsProtocol):
             self.cycle.disconnected = True  # for its handler the client has gone
             self.cycle.message_event.set()
         if may_say_it:
-            self.transport.write(self._answer(problem))
+            told = [*self.server_state.default_headers, *cors_headers(self._origin, self.origins)]
+            self.transport.write(raw_answer(problem, told))
         self._end(linger=may_say_it)
 
-    def _answer(self, problem: Problem) -> bytes:
-        body = msgspec.json.encode(problem)
-        headers = [
-            *self.server_state.default_headers,
-            *SAFE,
-            *cors_headers(dict(self.headers or ()).get(b"origin"), self.origins),
-            (b"content-type", b"application/problem+json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-        ]
-        status = b"HTTP/1.1 %d %s\r\n" % (problem.status, HTTPStatus(problem.status).phrase.encode())
-        return status + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n" + body
+    @property
+    def _origin(self) -> bytes | None:
+        return dict(self.headers or ()).get(b"origin")
 
     def _end(self, *, linger: bool) -> None:
         """Closing with bytes unread resets the connection, and with it what the client should read: so read a while."""

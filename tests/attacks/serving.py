@@ -19,7 +19,8 @@ import msgspec
 import uvicorn
 
 from app.api.app import create_app
-from app.api.bounded_http import BoundedHttp, Bounds, server_options
+from app.api.bounded_http import BoundedHttp, server_options
+from app.api.request_bounds import Bounds
 from app.config import Bus, api_settings
 from app.event_streams import provision_streams
 from app.local.child import stop

@@ -12,7 +12,7 @@ from typing import ClassVar
 import httpx
 import pytest
 
-from app.api.bounded_http import Bounds
+from app.api.request_bounds import Bounds
 from tests.attacks.serving import connected, request, said, said_on_and_on, serving
 
 ASKED = json.dumps({"file_name": "a.png", "mime_type": "image/png", "file_size": 10}).encode()

@@ -237,7 +237,7 @@ MUTANTS = (
         "tests/attacks/test_json_games.py::TestWantsToSayWhatTheServiceSays",
     ),
     Mutant(
-        "app/api/bounded_http.py",
+        "app/api/request_bounds.py",
         "target_bytes: int = 4_096",
         "target_bytes: int = 4_096_000",
         "tests/attacks/test_request_games.py::TestWantsToFillMemory::test_a_long_target_is_refused",

@@ -1,0 +1,23 @@
+"""A problem as the bytes of an HTTP/1.1 answer, for a request that the app never sees."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+import msgspec
+
+from app.api.problems import Problem
+from app.api.response_headers import SAFE
+
+
+def raw_answer(problem: Problem, more: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """`more` are headers beside those of every answer. The connection ends with it."""
+    body = msgspec.json.encode(problem)
+    headers = [
+        *more,
+        *SAFE,
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+    ]
+    status = b"HTTP/1.1 %d %s\r\n" % (problem.status, HTTPStatus(problem.status).phrase.encode())
+    return status + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n" + body
