@@ -10,20 +10,25 @@ from msgspec import Meta
 # The last part keeps a line end out, which `$` would let pass.
 _END: Final = r"$(?!\n)"
 # What is printed reads as it was sent. So none of these: control characters, what turns the direction of what follows
-# or marks it up, what has a meaning by private agreement only, noncharacters. Halves of surrogate pairs pass no reader
-# of JSON, and a pattern that named them would be refused by readers of the API's schema.
+# or marks it up, what has a meaning by private agreement only, noncharacters. The API's document has these patterns, so
+# they are in escapes that Python and ECMA-262 read alike: as characters, most could not stand in YAML.
 _UNPRINTED: Final = (
-    "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffc"
-    "\ue000-\uf8ff\U000f0000-\U0010ffff\ufdd0-\ufdef\ufffe\uffff"
-) + "".join(chr(plane + last) for plane in range(0x1_0000, 0xF_0000, 0x1_0000) for last in (0xFFFE, 0xFFFF))
+    r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffc\ue000-\uf8ff\ufdd0-\ufdef"
+    r"\ufffe\uffff"
+)
 _PRINTED: Final = f"[^{_UNPRINTED}]"
+# Above U+FFFF the two have no escape in common, so what is allowed there is named: planes, but for their noncharacters.
+_PLANES: Final = "".join(f"{chr(plane)}-{chr(plane + 0xFFFD)}" for plane in range(0x1_0000, 0xF_0000, 0x1_0000))
+_LEGAL: Final = rf"(?![\s\S]*[^\u0000-\uffff{_PLANES}])"
+# Written out, as `\s` is not the same everywhere.
+_SPACE: Final = r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 # A text of these alone shows nothing. Among others they are welcome: joiners and selectors make scripts and emoji.
 _BLANK: Final = (
-    r"\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2064"
+    rf"\n{_SPACE}\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2064"
     r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
     "\U000e0020-\U000e01ef"
 )
-_SHOWS: Final = f"(?=[{_BLANK}]*[^{_BLANK}])"
+_SHOWS: Final = f"{_LEGAL}(?=[{_BLANK}]*[^{_BLANK}])"
 
 _PLAIN: Final = "printable characters: no control characters, marks of direction or characters of private use"
 
@@ -85,7 +90,7 @@ VatId = Annotated[
 Email = Annotated[
     str,
     Meta(
-        pattern=rf"^[^@\s{_UNPRINTED}]{{1,64}}@[^@\s{_UNPRINTED}]{{1,189}}{_END}",
+        pattern=rf"^{_LEGAL}[^@{_SPACE}{_UNPRINTED}]{{1,64}}@[^@{_SPACE}{_UNPRINTED}]{{1,189}}{_END}",
         description='a mail address such as "asha@example.com"',
     ),
 ]
