@@ -8,7 +8,7 @@ The bytes of rejected, expired and deleted objects are removed. `sql/` enforces 
 import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -30,6 +30,10 @@ _EXTENSIONS: Final = {
 
 FileType = Literal["image", "pdf", "document", "other"]
 Trigger = Literal["notification", "complete", "sweep"]
+
+# `extra` is what Litestar copies into the OpenAPI document.
+Url = Annotated[str, msgspec.Meta(extra_json_schema={"extra": {"format": "uri"}})]
+Checksum = Annotated[str, msgspec.Meta(extra_json_schema={"description": "SHA-256 of the bytes, in base64"})]
 
 
 class Status(StrEnum):

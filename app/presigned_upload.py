@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from app.media import MediaObject, Status
+from app.media import MediaObject, Status, Url
 from app.presign import Signer
 from app.stored_objects import CACHE_CONTROL
 
@@ -17,7 +17,7 @@ class PresignedUpload(msgspec.Struct, frozen=True):
     """
 
     method: str
-    url: str
+    url: Url
     headers: dict[str, str]
     content_length: int
     expires_at: datetime

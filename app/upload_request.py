@@ -12,7 +12,7 @@ import msgspec
 from app.config import UploadPolicy
 from app.errors import InvalidRequest, TypeNotAllowed, UploadTooLarge
 from app.file_name import MAX_CHARACTERS, checked
-from app.media import ContextType, checked_expiry
+from app.media import Checksum, ContextType, checked_expiry
 from app.media_types import canonical_media_type
 
 _SHA256_BYTES = 32
@@ -28,7 +28,7 @@ class UploadRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     context_type: ContextType | None = None
     context_id: UUID | None = None
     is_public: bool = False
-    checksum_sha256: str | None = None
+    checksum_sha256: Checksum | None = None
     expires_at: datetime | None = None
 
     def __post_init__(self) -> None:

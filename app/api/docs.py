@@ -6,8 +6,11 @@ from typing import Any, Final
 from litestar import Request, Router, get
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.static_files import create_static_files_router
+
+from app.api.document import finished
+from app.api.problems import HEADERS_BY_STATUS
 
 DOCS: Final = "/docs"
 # Styles may be inline, as Swagger UI sets them on its elements; scripts may not, and nothing leaves for another host.
@@ -40,6 +43,14 @@ fetch("{DOCS}/openapi.json").then((answer) => answer.json()).then((spec) => Swag
   presets: [SwaggerUIBundle.presets.apis],
 }}));
 """
+_TAGS: Final = {
+    "uploads": "Ask for an upload, and say that its bytes are there.",
+    "media": "Look at media objects, list, change and delete them.",
+    "downloads": "Get presigned URLs to download with.",
+    "invoices": "Make the PDFs of invoices.",
+    "admin": "See and repair everyone's media objects; for admins.",
+    "probes": "Whether the service lives, is ready and is whole.",
+}
 
 
 class _Page(SwaggerRenderPlugin):
@@ -50,14 +61,14 @@ class _Page(SwaggerRenderPlugin):
 
 
 class _Document(JsonRenderPlugin):
-    """Litestar does not say what msgspec keeps: that a request's body has no fields but those that are named."""
+    """The document as document.py finishes it, once for the process."""
+
+    _rendered: bytes | None = None
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        for operation in (found for path in openapi_schema["paths"].values() for found in path.values()):
-            for body in operation.get("requestBody", {}).get("content", {}).values():
-                name = body["schema"]["$ref"].rpartition("/")[2]
-                openapi_schema["components"]["schemas"][name]["additionalProperties"] = False
-        return super().render(request, openapi_schema)
+        if self._rendered is None:
+            self._rendered = super().render(request, finished(openapi_schema, HEADERS_BY_STATUS))
+        return self._rendered
 
 
 @get(f"{DOCS}/start.js", media_type="text/javascript", include_in_schema=False, exclude_from_auth=True)
@@ -85,6 +96,8 @@ def openapi() -> OpenAPIConfig:
             opt={"exclude_from_auth": True},
         ),
         render_plugins=[_Page(path="/"), _Document()],
+        tags=[Tag(name, description=description) for name, description in _TAGS.items()],
+        use_handler_docstrings=True,
         components=Components(security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer")}),
         security=[{"bearer": []}],
     )

@@ -8,7 +8,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, QueryParameter
-from litestar.status_codes import HTTP_302_FOUND
+from litestar.status_codes import HTTP_200_OK, HTTP_302_FOUND
 
 from app.access import Action, Actor, check, sight_of
 from app.api.negotiation import prefers_json
@@ -25,6 +25,9 @@ _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
 _ANSWERS = {
+    HTTP_200_OK: ResponseSpec(
+        PresignedDownload, description="with `Accept: application/json`", generate_examples=False
+    ),
     HTTP_302_FOUND: ResponseSpec(None, description="to a presigned GET", generate_examples=False),
     **documented(NotAuthenticated, NotAllowed, MediaNotFound, MediaNotReady),
 }

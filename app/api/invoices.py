@@ -9,12 +9,14 @@ from litestar import Controller, Response, post
 from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
 from app.access import Action, Principal, check
+from app.api.document import each_as
 from app.api.parts import Parts
-from app.api.problems import AnyRequest, as_problem, documented
+from app.api.problems import AnyRequest, Code, as_problem, documented
 from app.api.strict_json import json_only
 from app.api.views import public_url
 from app.errors import (
@@ -35,36 +37,42 @@ from app.field_problems import ILLEGIBLE, in_plain_words
 from app.flow.render_invoice import Rendered, render_invoice
 from app.invoices.billing import MAX_BYTES as MAX_ORDER_BYTES
 from app.invoices.data import InvoiceOrder
+from app.media import Url
 from app.telemetry import traceparent
 
 MAX_BATCH: Final = 500
 _AT_ONCE: Final = 8
-_ANSWERS: Final = documented(
-    NotAuthenticated,
-    NotAllowed,
-    UnsupportedBody,
-    InvoiceMismatch,
-    InvoiceNumberTaken,
-    NothingToSupersede,
-    MediaClosed,
-    StorageUnavailable,
-    TypesetterUnavailable,
-    InvoicesNotSetUp,
-)
 
 
 class InvoiceView(msgspec.Struct, frozen=True):
     """Where the PDF is."""
 
     id: UUID
-    url: str
+    url: Url
     storage_path: str
+
+
+_ANSWERS: Final = {
+    HTTP_200_OK: ResponseSpec(InvoiceView, description="the same order came before", generate_examples=False),
+    **documented(
+        NotAuthenticated,
+        NotAllowed,
+        UnsupportedBody,
+        InvoiceMismatch,
+        InvoiceNumberTaken,
+        NothingToSupersede,
+        MediaClosed,
+        StorageUnavailable,
+        TypesetterUnavailable,
+        InvoicesNotSetUp,
+    ),
+}
 
 
 class InvoiceBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Up to 500 orders, each as it would be sent alone."""
 
-    invoices: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+    invoices: Annotated[list[dict[str, Any]], each_as(InvoiceOrder, min_length=1, max_length=MAX_BATCH)]
 
 
 class BatchEntry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -73,7 +81,7 @@ class BatchEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     invoice_number: str | None
     status: int
     invoice: InvoiceView | None = None
-    error: str | None = None
+    error: Code | None = None
     detail: str | None = None
 
 

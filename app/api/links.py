@@ -16,11 +16,12 @@ from litestar.status_codes import HTTP_200_OK
 
 from app.access import Action, Principal, check
 from app.api.parts import Parts
-from app.api.problems import AnyRequest, documented
+from app.api.problems import AnyRequest, Code, documented
 from app.api.strict_json import json_only
 from app.errors import InvalidRequest, NotAllowed, NotAuthenticated, Refusal, UnsupportedBody
 from app.field_problems import ILLEGIBLE
 from app.flow.grant_download import Disposition, PresignedDownload, grant_downloads
+from app.media import Url
 
 SUBJECT: Final = "media.links"
 _MOST: Final = 1_000
@@ -38,9 +39,9 @@ class Link(msgspec.Struct, frozen=True, omit_defaults=True):
     """A presigned GET, or in `error` the code of the refusal that a single request would get."""
 
     id: UUID
-    url: str | None = None
+    url: Url | None = None
     expires_at: datetime | None = None
-    error: str | None = None
+    error: Code | None = None
 
 
 class Links(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, post
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_204_NO_CONTENT
@@ -16,7 +17,7 @@ from app.api.negotiation import wait_seconds
 from app.api.parts import Parts
 from app.api.problems import AnyRequest, documented
 from app.api.strict_json import json_only
-from app.api.views import MediaPage, MediaView, etag, view_media
+from app.api.views import ETAG, MediaPage, MediaView, etag, view_media
 from app.errors import (
     MediaClosed,
     MediaNotFound,
@@ -36,13 +37,21 @@ from app.flow.revoke_links import revoke_links
 from app.media import ContextType, FileType, MediaObject, Status
 
 _ENTITY_TAG = re.compile(r'(?:^|,)\s*(?:W/)?"([^"]*)"\s*(?=,|\Z)')
+_PREFERENCE_APPLIED = ResponseHeader(
+    "Preference-Applied", documentation_only=True, description="the `wait` that was applied (RFC 7240)"
+)
 
 
 class MediaObjects(Controller):
     path = "/api/v1/media"
     tags = ("media",)
 
-    @get("/{media_id:str}", operation_id="getMedia", responses=documented(NotAuthenticated, MediaNotFound))
+    @get(
+        "/{media_id:str}",
+        operation_id="getMedia",
+        responses=documented(NotAuthenticated, MediaNotFound),
+        response_headers=[ETAG, _PREFERENCE_APPLIED],
+    )
     async def show(
         self,
         request: AnyRequest,
@@ -97,6 +106,7 @@ class MediaObjects(Controller):
         "/{media_id:str}",
         operation_id="changeMedia",
         guards=[json_only],
+        response_headers=[ETAG],
         responses=documented(
             NotAuthenticated,
             NotAllowed,

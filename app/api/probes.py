@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from typing import Literal
 
 import msgspec
 from litestar import Response, get
@@ -18,14 +19,21 @@ from app.errors import Unavailable
 _PATIENCE_SECONDS = 0.8
 
 
+Verdict = Literal["ok", "unavailable"]
+
+
 class PartHealth(msgspec.Struct, frozen=True):
-    status: str
+    status: Verdict
     latency_ms: float
 
 
 class Health(msgspec.Struct, frozen=True):
-    status: str
+    status: Verdict
     parts: dict[str, PartHealth]
+
+
+class Alive(msgspec.Struct, frozen=True):
+    status: Literal["ok"]
 
 
 _LIVE = documented_probe()
@@ -46,9 +54,9 @@ async def health(parts: NamedDependency[Parts]) -> Response[Health]:
 
 
 @get("/health/live", operation_id="live", tags=["probes"], exclude_from_auth=True, security=[{}], responses=_LIVE)
-async def live() -> dict[str, str]:
+async def live() -> Alive:
     """The process answers: nothing else is asked."""
-    return {"status": "ok"}
+    return Alive("ok")
 
 
 @get(
@@ -81,7 +89,7 @@ async def _measure(ping: Awaitable[object]) -> PartHealth:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await ping
     except (Unavailable, TimeoutError):
-        status = "unavailable"
+        status: Verdict = "unavailable"
     else:
         status = "ok"
     return PartHealth(status, round((time.perf_counter() - started) * 1000, 2))

@@ -1,6 +1,6 @@
 """The only place that knows status codes: every refusal as application/problem+json (RFC 9457)."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import structlog
@@ -14,7 +14,7 @@ from litestar.exceptions import (
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE, HTTP_500_INTERNAL_SERVER_ERROR
 
-from app.api.rate_headers import rate_headers
+from app.api.rate_headers import RATE_HEADERS, rate_headers
 from app.errors import (
     BodyTooLarge,
     BusUnavailable,
@@ -109,14 +109,28 @@ _OF_ANY_REQUEST: Final[tuple[type[Refusal], ...]] = (
     HeadersTooLarge,
     RequestTooSlow,
 )
+_RETRY_AFTER: Final = {"description": "seconds to wait before another try", "schema": {"type": "integer"}}
 _HEADERS: Final[dict[int, dict[str, str]]] = {
     401: {"WWW-Authenticate": "Bearer"},
     503: {"Retry-After": "1"},
+}
+# The same for the OpenAPI document: what answers of a status carry, or may carry.
+HEADERS_BY_STATUS: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "302": {"Location": {"required": True, "schema": {"type": "string", "format": "uri"}}},
+    "401": {"WWW-Authenticate": {"description": "RFC 6750", "required": True}},
+    "429": {"Retry-After": {**_RETRY_AFTER, "required": True}, **RATE_HEADERS},
+    "503": {"Retry-After": _RETRY_AFTER},
 }
 
 log = structlog.get_logger()
 
 AnyRequest = Request[Any, Any, Any]
+
+_BUG: Final = "internal_error"
+# What a refusal is compared by: the codes of the tree in errors.py, each of which has a status here.
+Code = Annotated[
+    str, msgspec.Meta(extra_json_schema={"extra": {"enum": sorted({_BUG, *(refusal.code for refusal in STATUS)})}})
+]
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -126,7 +140,7 @@ class Problem(msgspec.Struct, frozen=True):
     title: str
     status: int
     detail: str
-    code: str
+    code: Code
 
 
 def longest_body(path: str) -> int:
@@ -195,9 +209,7 @@ def refused_by_framework(request: AnyRequest, error: HTTPException) -> Response[
 def failed(request: AnyRequest, error: Exception) -> Response[Problem]:
     """A bug: logged with its traceback; the caller learns nothing of it."""
     log.error("request.failed", route=_route(request), exc_info=error)
-    return _response(
-        _problem("internal_error", HTTP_500_INTERNAL_SERVER_ERROR, "Something went wrong here. It is logged.")
-    )
+    return _response(_problem(_BUG, HTTP_500_INTERNAL_SERVER_ERROR, "Something went wrong here. It is logged."))
 
 
 def _as_refusal(request: AnyRequest, error: HTTPException) -> Refusal:

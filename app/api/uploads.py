@@ -10,11 +10,12 @@ from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_200_OK
 
 from app.access import Action, Context, Principal, check, check_upload, sight_of
+from app.api.document import each_as
 from app.api.parts import Parts
-from app.api.problems import MAX_BATCH_BYTES, AnyRequest, as_problem, documented
-from app.api.rate_headers import rate_headers
+from app.api.problems import MAX_BATCH_BYTES, AnyRequest, Code, as_problem, documented
+from app.api.rate_headers import RATE, rate_headers
 from app.api.strict_json import decoded, json_only
-from app.api.views import MediaView, UploadView, etag, view_media, view_upload
+from app.api.views import ETAG, MediaView, UploadView, etag, view_media, view_upload
 from app.config import UserLimits
 from app.errors import (
     IdempotencyKeyReused,
@@ -69,16 +70,16 @@ MAX_BATCH: Final = 100
 class UploadBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Up to 100 requests, each as it would be sent alone."""
 
-    uploads: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MAX_BATCH)]
+    uploads: Annotated[list[msgspec.Raw], each_as(UploadRequest, min_length=1, max_length=MAX_BATCH)]
 
 
 class UploadBatchEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A media object's id, status and PUT, or in `error` the code of the refusal that the request would get alone."""
 
     id: UUID | None = None
-    status: str | None = None
+    status: Status | None = None
     upload: PresignedUpload | None = None
-    error: str | None = None
+    error: Code | None = None
     detail: str | None = None
     retry_after_seconds: int | None = None
 
@@ -93,7 +94,7 @@ class Uploads(Controller):
     path = "/api/v1/media"
     tags = ("uploads",)
 
-    @post("/upload", operation_id="requestUpload", guards=[json_only], responses=_REQUEST)
+    @post("/upload", operation_id="requestUpload", guards=[json_only], responses=_REQUEST, response_headers=RATE)
     async def request(
         self,
         request: AnyRequest,
@@ -120,6 +121,7 @@ class Uploads(Controller):
         guards=[json_only],
         request_max_body_size=MAX_BATCH_BYTES,
         responses=documented(NotAuthenticated, UnsupportedBody),
+        response_headers=RATE,
     )
     async def request_many(
         self,
@@ -140,7 +142,13 @@ class Uploads(Controller):
         outcomes = [next(requested) if isinstance(one, Asked) else one for one in asked]
         return Response(UploadBatchView([_entry(one) for one in outcomes]), headers=_rate_headers(outcomes))
 
-    @post("/{media_id:str}/renew", operation_id="renewUpload", status_code=HTTP_200_OK, responses=_RENEW)
+    @post(
+        "/{media_id:str}/renew",
+        operation_id="renewUpload",
+        status_code=HTTP_200_OK,
+        responses=_RENEW,
+        response_headers=[ETAG],
+    )
     async def renew(
         self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]
     ) -> Response[UploadView]:
@@ -156,7 +164,13 @@ class Uploads(Controller):
         )
         return Response(view_upload(renewed, upload, parts), headers={"ETag": etag(renewed)})
 
-    @post("/{media_id:str}/complete", operation_id="completeUpload", status_code=HTTP_200_OK, responses=_COMPLETE)
+    @post(
+        "/{media_id:str}/complete",
+        operation_id="completeUpload",
+        status_code=HTTP_200_OK,
+        responses=_COMPLETE,
+        response_headers=[ETAG],
+    )
     async def complete(
         self, request: AnyRequest, media_id: FromPath[UUID], parts: NamedDependency[Parts]
     ) -> Response[MediaView]:
@@ -217,7 +231,7 @@ def _readable(sent: msgspec.Raw, caller: Principal, key: str | None) -> Asked | 
 
 def _entry(outcome: RequestedUpload | Refusal) -> UploadBatchEntry:
     if isinstance(outcome, RequestedUpload):
-        return UploadBatchEntry(outcome.media.id, outcome.media.status, outcome.upload)
+        return UploadBatchEntry(outcome.media.id, Status(outcome.media.status), outcome.upload)
     problem = as_problem(outcome)
     later = outcome.retry_after_seconds if isinstance(outcome, TooMany) else None
     return UploadBatchEntry(error=problem.code, detail=problem.detail, retry_after_seconds=later)

@@ -26,6 +26,7 @@ AuditAction = Literal[
     "media.tampered",
     "message.replayed",
 ]
+ActorKind = Literal["user", "service", "admin", "link", "system"]
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
@@ -34,8 +35,8 @@ class AuditEntry(msgspec.Struct, frozen=True):
     id: int
     at: datetime
     actor: UUID | None
-    actor_kind: str
-    action: str
+    actor_kind: ActorKind
+    action: AuditAction
     media_id: UUID | None
     outcome: str | None
 

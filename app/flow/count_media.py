@@ -3,6 +3,7 @@
 import msgspec
 
 from app.database import Database, queries
+from app.media import ContextType, Status
 
 _sql = queries("count_media")
 
@@ -10,8 +11,8 @@ _sql = queries("count_media")
 class MediaCount(msgspec.Struct, frozen=True):
     """`bytes` are those that were declared: of rejected, expired and deleted objects none are left."""
 
-    context_type: str | None
-    status: str
+    context_type: ContextType | None
+    status: Status
     objects: int
     bytes: int
 

@@ -11,7 +11,7 @@ from app.access import Actor
 from app.database import Database, media_object, queries
 from app.errors import MediaNotFound, MediaNotReady, Refusal
 from app.file_name import content_disposition
-from app.media import MediaObject, Status
+from app.media import MediaObject, Status, Url
 from app.presign import Signer
 
 _sql = queries("grant_download")
@@ -25,7 +25,7 @@ Disposition = Literal["inline", "attachment"]
 class PresignedDownload(msgspec.Struct, frozen=True):
     """A GET that storage answers until `expires_at`."""
 
-    url: str
+    url: Url
     expires_at: datetime
 
 

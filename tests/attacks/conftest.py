@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.attacks.ground import open_ground, working
 from tests.attacks.serving import api_process, bus_of_one_s_own, database_of_one_s_own
+from tests.invoices.orders import SAMPLES
 
 # Of the API whose socket is attacked. It hardly sees the difference: `make test` attacks one, `make attacks` the other.
 SOCKET_MODE = os.environ.get("ATTACKED_MODE", "in place")
@@ -85,8 +86,9 @@ def served_with_published_keys(attacked, listener, signing_key):
 
 @pytest.fixture(scope="session")
 def served_for_ever(attacked):
-    """An API that no caller tires, for those who ask very much."""
-    with api_process(attacked | {"REQUEST_RATE_PER_MINUTE": "0"}) as served:
+    """An API that no caller tires, for those who ask very much. It makes invoices, too."""
+    makes_invoices = {"INVOICE_ISSUER_FILE": str(SAMPLES / "issuer.json")}
+    with api_process(attacked | makes_invoices | {"REQUEST_RATE_PER_MINUTE": "0"}) as served:
         yield served
 
 
