@@ -164,8 +164,8 @@ class TestWantsReadersToDisagree:
     @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
     async def test_with_a_body_that_would_have_to_be_unpacked(self, site, user, coding):
         assert await refusal(site, user, b"\x1f\x8b" + bytes(100), **{"Content-Encoding": coding}) == (
-            400,
-            "invalid_request",
+            415,
+            "unsupported_body",
         )
 
 
