@@ -37,6 +37,12 @@ def _python(name: str, program: str) -> Program:
     return Program(name, (), (sys.executable, str(_HERE / program)))
 
 
+def _generated(name: str, script: str, *needs: str) -> Program:
+    """A client that a script makes of the OpenAPI document; its tools are in this virtual environment or npm's."""
+    tools = str(Path(sys.executable).parent)
+    return Program(name, needs, ("bash", "-euo", "pipefail", str(_HERE / script), tools))
+
+
 PROGRAMS = (
     Program("curl", ("curl", "jq"), ("bash", "-euo", "pipefail", "flow.sh"), "flow.sh", lambda: documented("curl")),
     Program("httpx", (), (sys.executable, "flow.py"), "flow.py", lambda: documented("Python")),
@@ -46,4 +52,6 @@ PROGRAMS = (
     Program("axios", ("node", "npm"), ("node", str(_HERE / "with_axios.mjs"))),
     Program("Go net/http", ("go",), ("go", "run", "flow.go"), "flow.go", lambda: documented("Go")),
     Program("Java HttpClient", ("java", "javac"), ("java", "Upload.java"), "Upload.java", lambda: documented("Java")),
+    _generated("openapi-python-client", "generated_python.sh", "bash"),
+    _generated("openapi-typescript + openapi-fetch", "generated_typescript.sh", "bash", "node", "npm"),
 )
