@@ -17,7 +17,7 @@ help: ## list the targets
 
 install: .venv/.installed ## the virtual environment, from uv.lock
 
-system-packages: ## HAProxy, clamd, curl, faketime, Java and poppler from Debian, for `--edge` and the tests that need them; with apt-get, as root
+system-packages: ## Chromium, Firefox, HAProxy, clamd, curl, faketime, Java and poppler from Debian, for `--edge` and the tests that need them; with apt-get, as root
 	@exec .ci/system-packages
 
 run: install ## the whole service on real parts; ARGS="--port 8080 --quarantine …"

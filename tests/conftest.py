@@ -17,6 +17,7 @@ from app.config import api_settings, worker_settings
 from app.events import NOTIFICATION_STREAM
 from app.worker import open_worker
 from tests.edge import running_edge
+from tests.not_run import pytest_terminal_summary  # noqa: F401  a hook
 from tests.own_nats import running_nats
 from tests.stack import MODES, TEMPLATE, announced_stack, database_named, running_stack
 from tests.story import bearers, client_of

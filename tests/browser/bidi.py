@@ -11,7 +11,6 @@ import json
 
 _CONSOLE = ("log.entryAdded", "goog:cdp.Log.entryAdded")
 _DOWNLOADS = ("browsingContext.downloadWillBegin", "browsingContext.downloadEnd")
-_NETWORK = ("network.beforeRequestSent", "network.responseCompleted", "network.fetchError")
 _PATIENCE_SECONDS = 60
 
 
@@ -56,11 +55,11 @@ class Browser:
         assert content["type"] == "success", f"{method}: {content['error']}: {content['message']}"
         return content["result"]
 
-    async def event(self, method, since=0):
-        """The first event of this name that came after so many."""
+    async def event(self, method):
+        """The first event of this name that the tab has caused."""
         async with asyncio.timeout(_PATIENCE_SECONDS), self._news:
             while True:
-                for event in self.events[since:]:
+                for event in self.events:
                     if event["method"] == method:
                         return event["params"]
                 await self._news.wait()
@@ -74,7 +73,7 @@ class Browser:
         """A new tab, and nothing said of those before."""
         self.events.clear()
         context = (await self.command("browsingContext.create", type="tab"))["context"]
-        events = [*_CONSOLE[: 1 + is_chromium], *_DOWNLOADS, *_NETWORK]
+        events = [*_CONSOLE[: 1 + is_chromium], *_DOWNLOADS]
         subscription = await self.command("session.subscribe", events=events)
         if is_chromium:
             session = (await self.command("goog:cdp.getSession", context=context))["session"]

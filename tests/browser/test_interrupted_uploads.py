@@ -38,21 +38,26 @@ async def test_an_upload_cut_in_its_middle_is_sent_again_with_its_url(page, rela
     page.provoked += [asked["upload"]["url"]]
     with relay.uploads("cut"):
         first = await page.run("return window[put](asked.upload, files()[0]).catch(String)", asked=asked, put=put)
-        assert "rror" in str(first)
+        assert "rror" in first
+        await relay.met()
     assert await page.run("return send(asked, files()[0], window[put])", asked=asked, put=put) == 200
     assert await served(await page.run("return settled(id)", id=asked["id"])) == picture.read_bytes()
 
 
 @by_both
-async def test_a_lost_answer_is_told_by_the_412_of_the_next_try(page, relay, pictures, served, put):
+async def test_an_upload_whose_answer_was_lost_is_sent_again_with_its_url(page, mode, relay, pictures, served, put):
     (picture,) = pictures(1, side=1000)
     await page.choose("input", picture)
     asked = await page.run("return ask(files()[0])")
     page.provoked += [asked["upload"]["url"]]
     with relay.uploads("lost"):
         first = await page.run("return window[put](asked.upload, files()[0]).catch(String)", asked=asked, put=put)
-        assert "rror" in str(first)
-    assert await page.run("return send(asked, files()[0], window[put])", asked=asked, put=put) == 412
+        # On a connection that it had used before, a browser tries again by itself: then the page's first answer is 412.
+        assert first == 412 or "rror" in first
+        await relay.met()
+    again = await page.run("return send(asked, files()[0], window[put])", asked=asked, put=put)
+    # In quarantine the bytes may have been moved to where they are served from; those that come after are dropped.
+    assert again in ({412} if mode == "in place" else {412, 200})
     assert await served(await page.run("return settled(id)", id=asked["id"])) == picture.read_bytes()
 
 
@@ -63,7 +68,7 @@ async def test_an_upload_whose_url_has_ended_is_renewed(page, address, running, 
         await page.open(address(api_url))
         await page.choose("input", picture)
         asked = await page.run("return ask(files()[0])")
-    await _ended(asked["upload"]["url"])
+    await _ended(asked["upload"])
 
     await page.open(address(running.stack["api_url"]))
     page.provoked += [asked["upload"]["url"]]
@@ -73,10 +78,10 @@ async def test_an_upload_whose_url_has_ended_is_renewed(page, address, running, 
     assert await served(media) == picture.read_bytes()
 
 
-async def _ended(url):
-    """Until storage says so: it looks at the time before it looks at the rest of a request."""
-    async with httpx.AsyncClient(trust_env=False) as client:
-        while "Request has expired" not in (await client.get(url)).text:
+async def _ended(upload):
+    """Until storage says so. It looks at the time before the signature, which these requests, without bytes, lack."""
+    async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as client:
+        while "Request has expired" not in (await client.put(upload["url"], headers=upload["headers"])).text:
             await asyncio.sleep(0.1)
 
 
