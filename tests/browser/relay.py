@@ -7,6 +7,7 @@ from app.local.ports import Ports, choose_ports
 
 # Requests without a body stay below it.
 _MIDDLE_BYTES = 64 * 1024
+_SLOW_SECONDS = 0.02  # for so many bytes
 
 
 class Relay:
@@ -33,7 +34,7 @@ class Relay:
 
     @contextlib.contextmanager
     def uploads(self, fault):
-        """Until the end of the block every upload is `cut` in its middle, `stalled` there, or its answer is `lost`.
+        """Until the end of the block uploads are `slow`, `cut` in their middle or `stalled` there, or their answers `lost`.
 
         A stalled one is cut in the end.
         """
@@ -72,6 +73,7 @@ class Relay:
                 if connection.sent > _MIDDLE_BYTES and self._fault in {"cut", "stalled"}:
                     await self._fail()
                     break
+                await asyncio.sleep(_SLOW_SECONDS if self._fault == "slow" else 0)
                 writer.write(data)
                 await writer.drain()
 
