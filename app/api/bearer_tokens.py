@@ -114,6 +114,7 @@ class BearerTokens:
                 "verify_exp": False,
                 "verify_nbf": False,
                 "verify_iat": False,
+                "verify_jti": False,
             },
         )
 

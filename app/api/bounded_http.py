@@ -145,7 +145,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._headers_bytes += len(name) + len(value)
         if self._headers_bytes > self.bounds.headers_bytes or len(self.headers) >= self.bounds.headers:
             self._wrong = self._wrong or HeadersTooLarge(self.bounds.headers_bytes)
-        if self._wrong is None or name.lower() == b"origin":
+        if self._wrong is None or (name.lower() == b"origin" and self._origin is None):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -258,8 +258,12 @@ class BoundedHttp(HttpToolsProtocol):
             self.cycle.message_event.set()
         if may_say_it:
             told = [*self.server_state.default_headers, *cors_headers(self._origin, self.origins)]
-            self.transport.write(raw_answer(problem, told))
+            self.transport.write(raw_answer(problem, told, is_head=self._is_head))
         self._end(linger=may_say_it)
+
+    @property
+    def _is_head(self) -> bool:
+        return self._begun and self.parser.get_method() == b"HEAD"
 
     @property
     def _origin(self) -> bytes | None:

@@ -28,6 +28,8 @@ _FETCH_SECONDS: Final = 5
 # A hundred RSA keys are a fifth of it.
 _MAX_BYTES: Final = 262_144
 
+_ONLY: Final = ""  # no token names this key id
+
 log = structlog.get_logger()
 
 
@@ -70,9 +72,7 @@ class PublishedKeys:
         return self._known(kid)
 
     def _known(self, kid: str | None) -> SigningKey | None:
-        if kid:
-            return self._keys.get(kid)
-        return next(iter(self._keys.values())) if len(self._keys) == 1 else None
+        return self._keys.get(kid or _ONLY)
 
     def _age(self) -> float:
         return self._clock() - self._fetched_at
@@ -129,9 +129,11 @@ async def _get(url: str) -> bytes:
 def _usable(body: bytes) -> dict[str, SigningKey]:
     """The keys in it that check signatures. A set that has none is taken for a fault of its server."""
     published = msgspec.json.decode(body, type=_Published).keys
-    keys = {str(jwk.get("kid") or ""): key for jwk in published if (key := key_of_jwk(jwk)) is not None}
-    # Without an id a key can be told from no other.
-    found = keys if len(keys) == 1 else {kid: key for kid, key in keys.items() if kid}
+    usable = [(str(jwk.get("kid") or ""), key) for jwk in published if (key := key_of_jwk(jwk)) is not None]
+    # The only key checks tokens without an id, too; of several, one without an id can be told from no other.
+    found = {kid: key for kid, key in usable if kid}
+    if len(usable) == 1:
+        found[_ONLY] = usable[0][1]
     if not found:
         raise _Refused
     return found

@@ -9,8 +9,8 @@ from app.api.problems import Problem
 from app.api.response_headers import SAFE
 
 
-def raw_answer(problem: Problem, more: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """`more` are headers beside those of every answer. The connection ends with it."""
+def raw_answer(problem: Problem, more: Iterable[tuple[bytes, bytes]], *, is_head: bool) -> bytes:
+    """`more` are headers beside those of every answer. The connection ends with it. To HEAD it has no body."""
     body = msgspec.json.encode(problem)
     headers = [
         *more,
@@ -20,4 +20,4 @@ def raw_answer(problem: Problem, more: Iterable[tuple[bytes, bytes]]) -> bytes:
         (b"connection", b"close"),
     ]
     status = b"HTTP/1.1 %d %s\r\n" % (problem.status, HTTPStatus(problem.status).phrase.encode())
-    return status + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n" + body
+    return status + b"".join(b"%s: %s\r\n" % header for header in headers) + b"\r\n" + (b"" if is_head else body)

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from app.errors import Misconfigured
 
 _RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_MIN_RSA_BITS: Final = 2_048  # RFC 7518 §3.3
 _CURVES: Final = {"secp256r1": ("ES256",), "secp384r1": ("ES384",), "secp521r1": ("ES512",)}
 
 
@@ -38,6 +39,8 @@ def key_of_pem(pem: str) -> SigningKey:
     algorithms = _algorithms_of(public)
     if not algorithms:
         raise Misconfigured([], ["JWT_PUBLIC_KEY is a key of a kind that no token is signed with"])
+    if isinstance(public, RSAPublicKey) and public.key_size < _MIN_RSA_BITS:
+        raise Misconfigured([], [f"JWT_PUBLIC_KEY has fewer than {_MIN_RSA_BITS} bits"])
     return SigningKey(public, algorithms)
 
 

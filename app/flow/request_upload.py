@@ -45,10 +45,18 @@ class RequestedUpload(msgspec.Struct, frozen=True):
     uploads_left: UploadsLeft | None
 
 
-class _Entry(msgspec.Struct, frozen=True, kw_only=True):
+class _Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """What media.request_uploads takes of an upload that may only be a retry: the policy refuses what it says."""
+
+    retry_only: bool = True
+    idempotency_key: str | None
+    request_hash: str
+
+
+class _Entry(_Retry, frozen=True, kw_only=True):
     """What media.request_uploads takes of one upload."""
 
-    retry_only: bool
+    retry_only: bool = False
     file_name: str
     original_file_name: str
     file_type: str
@@ -60,8 +68,6 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
     is_public: bool
     expires_at: datetime | None
     checksum_sha256: str | None
-    idempotency_key: str | None
-    request_hash: str
 
 
 async def request_uploads(
@@ -82,7 +88,9 @@ async def request_uploads(
     asked = [msgspec.structs.replace(one, request=one.request.canonical()) for one in asked]
     wrong = [_refused_by(policy, one.request) for one in asked]
     entries = [
-        _entry(one, retry_only=refusal is not None)
+        _entry(one)
+        if refusal is None
+        else _Retry(idempotency_key=one.idempotency_key, request_hash=one.request.hash.hex())
         for one, refusal in zip(asked, wrong, strict=True)
         if refusal is None or one.idempotency_key is not None
     ]
@@ -97,7 +105,7 @@ async def request_uploads(
 
 
 async def _request(
-    entries: list[_Entry],
+    entries: list[_Retry],
     by: Actor,
     traceparent: str | None,
     bucket: str,
@@ -128,11 +136,10 @@ def _refused_by(policy: UploadPolicy, request: UploadRequest) -> Refusal | None:
     return None
 
 
-def _entry(asked: Asked, *, retry_only: bool) -> _Entry:
+def _entry(asked: Asked) -> _Entry:
     request = asked.request
     file_type = file_type_of(request.mime_type)
     return _Entry(
-        retry_only=retry_only,
         file_name=media.new_file_name(file_type, request.mime_type),
         original_file_name=request.file_name,
         file_type=file_type,

@@ -137,11 +137,18 @@ def test_a_key_that_no_token_is_signed_with_is_told_at_the_start(curve):
         BearerTokens(keys(public_key=pem))
 
 
+def test_a_key_that_is_too_short_is_told_at_the_start():
+    public = rsa.generate_private_key(65_537, 1024).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    with pytest.raises(Misconfigured, match="fewer than 2048 bits"):
+        BearerTokens(keys(public_key=pem))
+
+
 NOW = int(time.time())
 TAKEN = {
     "times with fractions": {"exp": NOW + 3_600.75, "iat": NOW - 0.25, "nbf": NOW - 0.5},
     "no iat": {"iat": None},
-    "null for what may be absent": dict.fromkeys(("iat", "nbf", "roles", "scope", "contexts"), None),
+    "null for what may be absent": dict.fromkeys(("iat", "nbf", "jti", "roles", "scope", "contexts"), None),
     "several audiences": {"aud": ["billing", "media"]},
 }
 

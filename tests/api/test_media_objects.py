@@ -125,7 +125,7 @@ async def test_a_query_that_can_not_be_is_refused(api, user, query):
     assert problem(await api.get(f"/api/v1/media?{query}", headers=user)) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("query", ["utm_source=a&utm_source=b", "parameter=a&parameter=a&limit=1"])
+@pytest.mark.parametrize("query", ["utm_source=a&utm_source=b", "parts=a&parts=a&limit=1"])
 async def test_a_parameter_that_the_call_does_not_know_may_come_twice(api, user, query):
     assert (await api.get(f"/api/v1/media?{query}", headers=user)).status_code == 200
 

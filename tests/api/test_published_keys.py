@@ -198,10 +198,17 @@ async def test_a_key_without_an_id_is_found_where_it_is_the_only_one(tokens, jwk
     await tokens(token(headers={}))
 
 
-async def test_a_key_without_an_id_among_others_is_passed_over(found, jwks):
-    jwks.answer(keys=[published("RSA", RSA), GOOD])
-    assert (await found(None)).algorithms == ("EdDSA",)
+@pytest.mark.parametrize("other", [{}, {"kid": "one"}], ids=["without", "the same"])
+async def test_a_key_without_an_id_of_its_own_leaves_tokens_without_one_undecided(found, jwks, other):
+    jwks.answer(keys=[published("RSA", RSA, **other), GOOD])
+    assert await found(None) is None
     assert (await found("one")).algorithms == ("EdDSA",)
+
+
+async def test_keys_without_ids_are_no_set(found, jwks):
+    jwks.answer(keys=[published("RSA", RSA), published("OKP", ED)])
+    with pytest.raises(KeysUnavailable):
+        await found(None)
 
 
 class TestAnotherKeyUnderTheSameId:

@@ -190,6 +190,15 @@ async def test_a_media_type_is_taken_and_signed_in_its_canonical_form(api, user,
     assert (asked["mime_type"], asked["upload"]["headers"]["content-type"]) == (canonical, canonical)
 
 
+@pytest.mark.parametrize("field", ["file_name", "mime_type", "checksum_sha256"])
+async def test_what_no_database_can_hold_is_refused_with_an_idempotency_key_too(api, user, field):
+    wrong = ASKED | {field: "a\u0000b"}
+    one = await api.post("/api/v1/media/upload", json=wrong, headers=user | {"Idempotency-Key": "a"})
+    assert one.status_code in (400, 415)
+    many = await api.post("/api/v1/media/uploads", json={"uploads": [wrong]}, headers=user | {"Idempotency-Key": "a"})
+    assert many.json()["items"][0]["error"] == one.json()["code"]
+
+
 async def test_two_idempotency_keys_are_refused(api, user):
     headers = [*user.items(), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
     for path, body in (("upload", ASKED), ("uploads", {"uploads": [ASKED]})):

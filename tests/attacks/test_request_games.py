@@ -325,6 +325,14 @@ class TestWantsItsPageToLearnWhy:
         assert answer.header("vary") == "Origin"
 
 
+async def test_a_head_that_is_refused_gets_no_body(served):
+    async with connected(served.port) as (reader, writer):
+        writer.write(request("HEAD", "/api/v1/media?x=" + "a" * 5_000))
+        heard = await reader.read()
+    assert heard.startswith(b"HTTP/1.1 414 ")
+    assert heard.endswith(b"\r\n\r\n")
+
+
 class TestOffersAnotherProtocol:
     """Java's HttpClient offers HTTP/2 with each request (`Upgrade: h2c`): it is answered in HTTP/1.1, body and all."""
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from tests.browser.browsers import NEEDED, missing_packages, running_browser
 from tests.browser.relay import Relay
+from tests.clients.programs import documented
 from tests.stories.running import media_run
 
 _ROOM = {"UPLOAD_RATE_PER_MINUTE": "0", "MAX_PENDING_UPLOADS": "0"}  # all tests share one user
@@ -66,6 +67,17 @@ def origin():
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
+
+    def do_GET(self):
+        if not self.path.startswith(("/documented.html", "/favicon.ico")):
+            super().do_GET()
+            return
+        body = documented("A browser page").encode() if self.path.startswith("/documented") else b""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
 
 @_for_all()

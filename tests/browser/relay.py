@@ -34,7 +34,7 @@ class Relay:
 
     @contextlib.contextmanager
     def uploads(self, fault):
-        """Until the end of the block uploads are `slow`, `cut` in their middle or `stalled` there, or their answers `lost`.
+        """Until the end of the block uploads are `slow`, `cut` or `stalled` in their middle, or their answers `lost`.
 
         A stalled one is cut in the end.
         """

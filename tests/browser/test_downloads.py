@@ -9,7 +9,7 @@ from tests import samples
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
-_DIGEST = """
+DIGEST = """
     const digest = async answer => Array.from(
         new Uint8Array(await crypto.subtle.digest('SHA-256', await answer.arrayBuffer())),
         byte => byte.toString(16).padStart(2, '0'),
@@ -22,7 +22,7 @@ async def test_fetch_with_a_bearer_follows_the_redirect(page, pictures):
     await page.choose("input", picture)
     media = await page.run("return upload(files()[0])")
     answer = await page.run(
-        _DIGEST + "const answer = await download(id);"
+        DIGEST + "const answer = await download(id);"
         "return [answer.redirected, answer.headers.get('content-type'), await digest(answer)]",
         id=media["id"],
     )
