@@ -1,4 +1,4 @@
-"""Who calls: the Authorization header (RFC 6750), and how often its principal or address may."""
+"""Authenticates callers by their Authorization header (RFC 6750), and applies the request rate to them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from app.errors import NotAuthenticated
 
 
 class Callers:
-    """Who calls, and whether not too often: a principal is counted by itself, who shows no good token by address."""
+    """Authenticates callers and applies the request rate: per principal, or per address without a valid token."""
 
     def __init__(self, tokens: BearerTokens, rate: RequestRate) -> None:
         self._tokens = tokens

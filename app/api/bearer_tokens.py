@@ -1,4 +1,4 @@
-"""Bearer tokens (RFC 7519) against the one configured key, or the published ones (JWKS).
+"""Checks bearer tokens (RFC 7519) against the configured key, or against the published ones (JWKS).
 
 The key decides which algorithms a token may name. Of a token's header `kid` alone chooses a key: no URL or key in it
 (`jku`, `x5u`, `jwk`) is followed or used.
@@ -28,7 +28,7 @@ _FIELD: Final = re.compile(r"`\$\.(\w+)")
 
 
 class _Claims(msgspec.Struct, frozen=True):
-    """What is read of a token. Null is as good as absent."""
+    """The claims that are read. An optional one that is null counts as absent."""
 
     sub: UUID
     exp: _Time

@@ -35,7 +35,7 @@ class _Phase(Enum):
 
 
 class _BodyOf:
-    """What a parser calls that has been given a head of our own: the body goes to the connection."""
+    """Parser callbacks for a body alone: it goes to the connection, and the head does not."""
 
     def __init__(self, connection: "BoundedHttp") -> None:
         self.on_body = connection.on_body

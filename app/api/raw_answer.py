@@ -1,4 +1,4 @@
-"""A problem as the bytes of an HTTP/1.1 answer, for a request that the app never sees."""
+"""Serializes a problem as an HTTP/1.1 response, for requests that are refused before the app runs."""
 
 from collections.abc import Iterable
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""What PyJWT refuses in a token, in our words; and what any token may be."""
+"""Reasons for refusing a JWT, in the words that callers get, and the limits of any token."""
 
 from typing import Final
 

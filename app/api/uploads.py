@@ -1,4 +1,4 @@
-"""Ask for uploads, renew them, and say that one is complete."""
+"""Endpoints of uploads: request one or many, renew, complete."""
 
 from typing import Annotated, Final
 from uuid import UUID

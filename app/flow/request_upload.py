@@ -1,4 +1,4 @@
-"""Ask: pending media objects and the presigned PUTs that their bytes may be sent with, in one database round trip."""
+"""Request uploads: pending media objects and their presigned PUTs, in one database round trip."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
