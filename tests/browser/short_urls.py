@@ -32,7 +32,7 @@ async def api_with_short_urls(running, storage_url):
 async def _answers(url, process):
     async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as client:
         while process.returncode is None:
-            with contextlib.suppress(httpx.ConnectError):
+            with contextlib.suppress(httpx.TransportError):
                 await client.get(url)
                 return
             await asyncio.sleep(0.05)

@@ -12,7 +12,7 @@ async def test_a_file_is_uploaded_by_xhr_with_progress(page, pictures, served):
         "const parts = []; return [await upload(files()[0], putByXhr, { onprogress: part => parts.push(part) }), parts]"
     )
     assert await served(media) == picture.read_bytes()
-    assert progress == sorted(progress)
+    assert all(0 < part <= 1 for part in progress)  # a browser that sends again by itself begins anew
     assert progress[-1] == 1
 
 
