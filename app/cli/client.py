@@ -146,15 +146,20 @@ def _display_name(name: str) -> str:
 
 
 def _put(source: io.BufferedReader, presigned: Presigned, wanted: Wanted) -> None:
-    """Send the bytes to storage, again where the connection breaks. A 412 says that an earlier try has landed."""
+    """Send the bytes to storage, again where the connection breaks. A 412 says that an earlier try has landed.
+
+    A 403 may mean that MinIO is removing an emptied folder just now: docs/decisions/0032.
+    """
     with _to_storage(presigned.url, "upload") as http:
         for tries_left in reversed(range(_TRIES)):
             try:
                 response = _put_once(http, source, presigned, wanted)
-                break
             except httpx.TransportError:
                 if not tries_left:
                     raise
+                continue
+            if response.status_code != httpx.codes.FORBIDDEN:
+                break
     if response.status_code != httpx.codes.PRECONDITION_FAILED:
         _refuse_storage_error(response, "upload")
 

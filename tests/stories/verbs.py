@@ -51,6 +51,8 @@ async def put(anyone, asked, content):
     upload = asked["upload"]
     headers = upload["headers"] | {"content-length": str(upload["content_length"])}
     response = await anyone.request(upload["method"], upload["url"], headers=headers, content=content)
+    if response.status_code == 403 and isinstance(content, bytes):  # docs/decisions/0032
+        response = await anyone.request(upload["method"], upload["url"], headers=headers, content=content)
     assert response.status_code == 200, response.text
 
 
