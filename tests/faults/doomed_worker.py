@@ -21,12 +21,12 @@ POINTS = {"in place": IN_PLACE_POINTS, "quarantine": ("after the ledger entry", 
 
 
 def _die_if_doomed(doom: Path, point: str) -> None:
-    if not doom.exists() or doom.read_text() != point:
-        return
     try:
+        if doom.read_text() != point:
+            return
         doom.rename(doom.with_suffix(f".{os.getpid()}"))
     except FileNotFoundError:
-        return  # the other worker was first
+        return  # there is none, or the other worker was first
     os.kill(os.getpid(), signal.SIGKILL)
 
 
